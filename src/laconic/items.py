@@ -112,7 +112,8 @@ class Item:
 def part_from_wire(wire: Mapping[str, Any], role: str | None) -> Part:
     """Read one content part. The sound of an `input_audio` part is measured by whoever knows its format."""
     names = _ASSISTANT_KINDS if role == "assistant" else _OTHER_KINDS
-    kind = names.get(wire.get("type", ""), wire.get("type", "unknown"))
+    name: str = wire.get("type") or "unknown"
+    kind = names.get(name, name)
     if kind in ("input_audio", "output_audio"):
         return Part(kind, wire.get("transcript"))
     return Part(kind, wire.get("text"))
