@@ -1,0 +1,163 @@
+"""Every sentence the talk screen and its summary say, in English and in Japanese, in one table.
+
+A sentence is looked up by its key and filled with named values; both languages take the same names (a test
+checks it). The errors carry their own Japanese beside the English (errors.py); this table has the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+__all__ = ["TABLE", "Language", "Words", "dollars", "language", "minutes", "seconds"]
+
+Language = Literal["en", "ja"]
+
+TABLE: dict[str, tuple[str, str]] = {
+    # who speaks
+    "user": ("you", "あなた"),
+    "assistant": ("reply", "返事"),
+    "system": ("instruction", "指示"),
+    "tool": ("tool", "ツール"),
+    # lines
+    "being_said": ("…", "…"),
+    "no_transcript": ("({seconds} s spoken, no transcript)", "（{seconds}秒の発話、文字起こしなし）"),
+    "no_transcript_no_length": ("(spoken, no transcript)", "（発話、文字起こしなし）"),
+    "transcription_failed": (
+        "(spoken; the transcription failed: {why})",
+        "（発話、文字起こしに失敗: {why}）",
+    ),
+    "empty": ("(nothing)", "（なし）"),
+    "cut_off": ("[cut off after {seconds} s]", "［{seconds}秒で中断］"),
+    "never_heard": ("[cut off before it was heard]", "［聞こえる前に中断］"),
+    "earlier": ("{who}, earlier", "{who}（先の発言）"),
+    # notices
+    "forgot": ("forgotten: {who}, “{words}” · {left} stay", "忘れました: {who}「{words}」・残り{left}件"),
+    "forgot_sound": (
+        "forgotten: {who}, {seconds} s of speech · {left} stay",
+        "忘れました: {who}、音声{seconds}秒・残り{left}件",
+    ),
+    "ghost_turn": (
+        "you paused and went on: nothing was answered, so it counts as one exchange",
+        "間を置いて続けた発言: 返事は流れていないため一往復として数えます",
+    ),
+    "edit_failed": ("the service would not {kind} an item: {why}", "サービスが項目の変更（{kind}）を断りました: {why}"),
+    "unsupported": ("this service cannot do this: {what}", "このサービスではできません: {what}"),
+    "told": ("{text}", "{text}"),
+    "trouble": ("the service reports: {message}", "サービスからの報告: {message}"),
+    "calls": ("the model calls {name}", "モデルが{name}を呼び出しました"),
+    "ending": ("ending: {reason}", "終了します: {reason}"),
+    # how it is now
+    "connecting": ("connecting", "接続中"),
+    "listening": ("listening", "聞いています"),
+    "you_speak": ("you speak", "発言中"),
+    "thinking": ("thinking", "考え中"),
+    "speaking": ("speaking", "話しています"),
+    "muted": ("microphone off", "マイクオフ"),
+    "press": ("press space to speak", "スペースキーで発言"),
+    "sending": ("speak; space again sends", "どうぞ。もう一度スペースで送信"),
+    "over": ("over", "終了"),
+    # keys
+    "key_push": ("press to speak, again to send", "押して発言、もう一度で送信"),
+    "key_mute": ("microphone on/off", "マイクのオン・オフ"),
+    "key_end": ("end", "終了"),
+    "plain_push": (
+        "Push to talk: press Enter to speak, press it again to send. Ctrl-C ends.",
+        "プッシュ・トゥ・トーク: Enterで発言を始め、もう一度Enterで送信。Ctrl-Cで終了。",
+    ),
+    "plain_keys": ("Speak whenever you like. Ctrl-C ends.", "いつでもお話しください。Ctrl-Cで終了。"),
+    # the bill while it runs
+    "bill": (
+        "{cost} · this reply {reply} · tokens in {tokens_in} (cached {cached}) out {tokens_out}"
+        " · items {items} · exchanges {exchanges}",
+        "{cost}・この返事 {reply}・トークン 入力{tokens_in}（キャッシュ{cached}）出力{tokens_out}"
+        "・項目{items}・往復{exchanges}",
+    ),
+    "at_least": ("at least {cost}", "{cost}以上"),
+    "unknown_cost": ("cost unknown", "料金不明"),
+    "not_billed": ("a real service would charge", "実際のサービスなら"),
+    # before it starts
+    "no_key": (
+        "No key is set: talking to the built-in stand-in; nothing is billed."
+        " The bill shown is what {model} would have charged.",
+        "キーが設定されていないため、内蔵の代役サービスと話します。課金はありません。表示する料金は{model}の場合の額です。",
+    ),
+    "stand_in": (
+        "Talking to the built-in stand-in; nothing is billed. The bill shown is what {model} would have charged.",
+        "内蔵の代役サービスと話します。課金はありません。表示する料金は{model}の場合の額です。",
+    ),
+    "talking_to": ("Talking to {service}, model {model}.", "{service}のモデル{model}と話します。"),
+    "caller": ("The caller is a recording: scenario “{name}”.", "話し手は録音です: シナリオ「{name}」。"),
+    "input_file": ("The caller is a recording: {path}.", "話し手は録音です: {path}。"),
+    "output_file": ("The replies' sound goes to {path}.", "返事の音声は{path}に保存します。"),
+    "no_speaker": (
+        "There is no speaker here: the replies' sound goes to {path}.",
+        "スピーカーがないため、返事の音声は{path}に保存します。",
+    ),
+    # the summary
+    "sum_talk": (
+        "{duration} · {exchanges} exchanges · {ghosts} ghost turns · {items} items at the end, {forgotten} forgotten",
+        "{duration}・{exchanges}往復・空振り{ghosts}回・終了時の項目{items}件、忘れた項目{forgotten}件",
+    ),
+    "sum_forgotten": ("forgotten: {who}, “{words}”", "忘れた項目: {who}「{words}」"),
+    "sum_more": ("… and {more} more", "… ほか{more}件"),
+    "sum_tokens": (
+        "tokens of {replies} replies: in {tokens_in}, of them cached {cached}; out {tokens_out}",
+        "返事{replies}回のトークン: 入力{tokens_in}（うちキャッシュ{cached}）、出力{tokens_out}",
+    ),
+    "sum_cost": ("cost: {cost}", "料金: {cost}"),
+    "sum_cost_pretend": (
+        "cost: nothing; a real service would have charged {cost}",
+        "料金: 0ドル。実際のサービスなら {cost}",
+    ),
+    "sum_charge": ("{cost} for {tokens} tokens", "{cost}（{tokens}トークン）"),
+    "sum_transcription": ("{cost} for transcription", "{cost}（文字起こし）"),
+    "sum_no_price": (
+        "no price is known for {model}; give your own with --rates FILE",
+        "{model}の価格は不明です。--rates FILEで指定できます",
+    ),
+    "sum_unreported": (
+        "{count} replies came without usage, so the bill is higher than this",
+        "使用量の報告がない返事が{count}回あり、実際の料金はこれより高くなります",
+    ),
+    "sum_errors": ("errors the service reported: {count}", "サービスが報告したエラー: {count}件"),
+    "sum_recording": ("recorded in {path}", "記録: {path}"),
+    "sum_sound": ("the replies' sound is in {path}", "返事の音声: {path}"),
+}
+"""key → (English, Japanese). Values in braces are named the same in both."""
+
+
+class Words:
+    """The table in one language: `words("forgot", who=…, words=…, left=…)`."""
+
+    def __init__(self, lang: Language = "en") -> None:
+        self.lang: Language = lang
+
+    def __call__(self, key: str, **values: object) -> str:
+        return TABLE[key][self.lang == "ja"].format_map(values)
+
+
+def language(wanted: str | None, env: Mapping[str, str]) -> Language:
+    """`wanted` ("en" or "ja") if given, else what the locale variables say in their POSIX order, else English."""
+    locale = wanted or env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or ""
+    return "ja" if locale.startswith("ja") else "en"
+
+
+def dollars(nano: int) -> str:
+    """An amount in nano-dollars as people read it: four decimals, rounded half up; more where it is smaller."""
+    decimals = 4 if nano == 0 or abs(nano) >= 50_000 else 6
+    unit = 10 ** (9 - decimals)
+    whole = (abs(nano) + unit // 2) // unit
+    sign = "-" if nano < 0 else ""
+    return f"{sign}${whole // 10**decimals}.{whole % 10**decimals:0{decimals}d}"
+
+
+def seconds(ms: int) -> str:
+    """Milliseconds as seconds with one decimal, rounded down: what is claimed to be heard was heard."""
+    return f"{ms // 1000}.{ms % 1000 // 100}"
+
+
+def minutes(duration_s: float) -> str:
+    """A duration as minutes:seconds."""
+    whole = int(duration_s)
+    return f"{whole // 60}:{whole % 60:02d}"

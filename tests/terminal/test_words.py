@@ -1,0 +1,67 @@
+"""The table of sentences: complete in both languages, and the small formats beside it."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+
+from laconic.terminal.words import TABLE, Words, dollars, language, minutes, seconds
+
+
+def placeholders(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
+
+
+@pytest.mark.parametrize("key", TABLE)
+def test_both_languages_take_the_same_values(key: str) -> None:
+    """A sentence without its translation, or with another set of values, would fail at the worst moment."""
+    english, japanese = TABLE[key]
+    assert english.strip()
+    assert japanese.strip()
+    assert placeholders(english) == placeholders(japanese)
+
+
+def test_a_sentence_is_filled_in_the_language_chosen() -> None:
+    assert Words("en")("cut_off", seconds="1.2") == "[cut off after 1.2 s]"
+    assert Words("ja")("cut_off", seconds="1.2") == "［1.2秒で中断］"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "env", "expected"),
+    [
+        ("ja", {"LANG": "en_US.UTF-8"}, "ja"),
+        ("en", {"LANG": "ja_JP.UTF-8"}, "en"),
+        (None, {"LANG": "ja_JP.UTF-8"}, "ja"),
+        (None, {"LC_ALL": "C", "LANG": "ja_JP.UTF-8"}, "en"),
+        (None, {"LC_ALL": "", "LC_MESSAGES": "ja_JP", "LANG": "en_US"}, "ja"),
+        (None, {}, "en"),
+        (None, {"LANG": "fr_FR.UTF-8"}, "en"),
+    ],
+)
+def test_language_by_flag_then_locale(wanted: str | None, env: dict[str, str], expected: str) -> None:
+    assert language(wanted, env) == expected
+
+
+@pytest.mark.parametrize(
+    ("nano", "expected"),
+    [
+        (0, "$0.0000"),
+        (3_900_000, "$0.0039"),
+        (4_261_600, "$0.0043"),
+        (4_250_000, "$0.0043"),
+        (49_999, "$0.000050"),
+        (50_000, "$0.0001"),
+        (400, "$0.000000"),
+        (500, "$0.000001"),
+        (12_345_678_900_000, "$12345.6789"),
+        (-3_900_000, "-$0.0039"),
+    ],
+)
+def test_money_is_read_from_whole_nano_dollars(nano: int, expected: str) -> None:
+    assert dollars(nano) == expected
+
+
+def test_durations() -> None:
+    assert [seconds(ms) for ms in (0, 99, 1_250, 61_999)] == ["0.0", "0.0", "1.2", "61.9"]
+    assert [minutes(s) for s in (0.0, 59.9, 61.0, 3_725.0)] == ["0:00", "0:59", "1:01", "62:05"]
