@@ -115,7 +115,7 @@ class Speech:
             return Spoken(b"", ())
         starts: list[int] | None = None
         if lang == "ja":
-            samples, rate = _japanese(self.engine, text, reading, voice, speed)
+            samples, rate = japanese(self.engine, text, reading, voice, speed)
         elif self.engine == "espeak":
             raw, rate, starts = espeak.speak(text, "en-us+m3" if voice in _LOW_VOICES else "en-us+f3", speed)
             samples = np.frombuffer(raw, "<i2").astype(np.int16)
@@ -191,7 +191,7 @@ def tones(text: str, voice: str, speed: float) -> tuple[Samples, int]:
 _ENGINES: dict[str, Callable[[str, str, float], tuple[Samples, int]]] = {"flite": flite, "tones": tones}
 
 
-def _japanese(engine: str, text: str, reading: str | None, voice: str, speed: float) -> tuple[Samples, int]:
+def japanese(engine: str, text: str, reading: str | None, voice: str, speed: float) -> tuple[Samples, int]:
     if engine == "tones":
         return tones(text, voice, speed)
     try:
