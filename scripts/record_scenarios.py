@@ -41,18 +41,18 @@ def spoken(scenario: scenarios.Scenario, line: scenarios.Line) -> NDArray[np.flo
     pause = np.zeros(line.pause_ms * scenarios.CLIP_RATE // 1000, np.float32)
     edge = np.zeros(EDGE_MS * scenarios.CLIP_RATE // 1000, np.float32)
     pieces: list[NDArray[np.float32]] = [edge]
-    for nth, part in enumerate(line.spoken.split("|")):
+    for nth, part in enumerate(line.pauses.split("|")):
         if nth:
             pieces.append(pause)
-        pieces.append(trimmed(synthesised(part.strip(), line.text, scenario)))
+        pieces.append(trimmed(synthesised(part.strip(), line.reading, scenario)))
     return np.concatenate([*pieces, edge])
 
 
-def synthesised(part: str, text: str, scenario: scenarios.Scenario) -> NDArray[np.float32]:
+def synthesised(text: str, reading: str, scenario: scenarios.Scenario) -> NDArray[np.float32]:
     if scenario.lang != "ja":
-        samples, rate = speech.flite(part, scenario.voice, 1.0)
+        samples, rate = speech.flite(text, scenario.voice, 1.0)
     else:
-        samples, rate = speech.japanese("espeak", text, part, scenario.voice, 1.0)
+        samples, rate = speech.japanese("espeak", text, reading, scenario.voice, 1.0)
     sound = soxr.resample(samples.astype(np.float32), rate, scenarios.CLIP_RATE)
     return (sound * (0.5 / np.abs(sound).max())).astype(np.float32)
 

@@ -39,8 +39,10 @@ class Line:
     """After `barge_in`: how much of the reply the caller listens to before cutting in, milliseconds."""
     note: str = ""
     """What this line is there to show."""
-    spoken: str = ""
-    """What the clip was made from: the text with `|` for pauses, or a Japanese line in kana."""
+    pauses: str = ""
+    """The text with a `|` at each pause."""
+    reading: str = ""
+    """A Japanese text in kana, for a synthesiser that cannot read it."""
     pause_ms: int = 0
     """How long the silence at each `|` lasts, milliseconds."""
 
@@ -113,6 +115,7 @@ def _line(path: Path, nth: int, table: Mapping[str, Any]) -> Line:
         wait_ms=table.get("wait_ms", 600),
         into_reply_ms=table.get("into_reply_ms", 0),
         note=str(table.get("note", "")),
-        spoken=str(table.get("reading", table["text"])),
+        pauses=table["text"],
+        reading=str(table.get("reading", "")),
         pause_ms=table.get("pause_ms", 0),
     )

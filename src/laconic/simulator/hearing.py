@@ -56,6 +56,9 @@ _SNAP_FRAMES = 18
 """A match that begins or ends within 0.3 s of the clip's edge is taken to reach it: detection may
 have cut the first consonant."""
 
+_PHRASES = re.compile(r"[^、。！？]+[、。！？]*")
+"""What takes the place of words in Japanese."""
+
 Floats = NDArray[np.float32]
 
 
@@ -85,8 +88,16 @@ class _Clip:
         self.picture, self.voiced = _picture(np.frombuffer(pcm, "<i2").astype(np.float32))
         self.picture[~self.voiced] = 0
         self.glue = " " if " " in text.strip() else ""
-        self.words = text.split() if self.glue else re.findall(r"[^、。！？]+[、。！？]*", text)
+        parts = [part.split() if self.glue else _PHRASES.findall(part) for part in text.split("|")]
+        self.words = [word for part in parts for word in part]
+        self._middles = _middles(parts, self._edges(len(parts)))
         self._spoken = np.cumsum(self.voiced) / max(1, int(self.voiced.sum()))
+
+    def _edges(self, parts: int) -> list[float]:
+        """Where each part begins and the last one ends, in shares of speech time: at the longest silences."""
+        speaking = np.flatnonzero(self.voiced)
+        silences = np.argsort(-np.diff(speaking), kind="stable")[: parts - 1]
+        return [0.0, *sorted(((silences + 1) / max(1, len(speaking))).tolist()), 1.0]
 
     def words_between(self, first: int, stop: int) -> str:
         """The words whose middle lies between two frames: speech time is shared out by letters, pauses left out."""
@@ -95,9 +106,7 @@ class _Clip:
         snap = _SNAP_FRAMES / max(1, int(self.voiced.sum()))
         since = 0.0 if since <= snap else since
         until = 1.0 if until >= 1 - snap else until
-        lengths = np.array([len(word) + 1 for word in self.words], float)
-        middles = (np.cumsum(lengths) - lengths / 2) / lengths.sum()
-        inside = zip(self.words, middles.tolist(), strict=True)
+        inside = zip(self.words, self._middles, strict=True)
         return self.glue.join(word for word, middle in inside if since <= middle < until)
 
     def heard_out(self, stop: int) -> bool:
@@ -120,7 +129,10 @@ class _Match:
 
 
 class Hearing:
-    """Knows clips, given as (text, PCM16 mono 16 kHz), and finds them in what it hears."""
+    """Knows clips, given as (text, PCM16 mono 16 kHz), and finds them in what it hears.
+
+    A `|` in a text says that the clip has a pause there: its longest ones are taken for these.
+    """
 
     def __init__(self, clips: Iterable[tuple[str, bytes]], recogniser: Recogniser | None = None) -> None:
         self._recogniser = recogniser
@@ -132,7 +144,7 @@ class Hearing:
     def of_scenarios(cls, *folders: str | Path, recogniser: Recogniser | None = None) -> Hearing:
         """Knows every caller that comes with the package, and the clips of `folders`: WAVs with a .txt beside each."""
         lines = [line for name in scenarios.names() for line in scenarios.load(name).lines]
-        clips = {line.text: line.pcm() for line in lines}
+        clips = {line.pauses: line.pcm() for line in lines}
         for folder in folders:
             clips |= _folder(Path(folder))
         return cls(clips.items(), recogniser)
@@ -203,6 +215,15 @@ class Hearing:
                 np.conj(np.stack(spectra)).astype(np.complex64) for spectra in (pictures, energies, voices)
             )
         return self._spectra[size]
+
+
+def _middles(parts: Sequence[Sequence[str]], edges: Sequence[float]) -> list[float]:
+    """The middle of each word in shares of speech time: a part's time is shared out among its words by letters."""
+    middles: list[float] = []
+    for words, begin, end in zip(parts, edges, edges[1:], strict=False):
+        lengths = np.array([len(word) + 1 for word in words], float)
+        middles += (begin + (end - begin) * (np.cumsum(lengths) - lengths / 2) / lengths.sum()).tolist()
+    return middles
 
 
 def _fit_needed(frames: NDArray[Any]) -> NDArray[Any]:
