@@ -54,6 +54,8 @@ _LOW_VOICES = frozenset({"ash", "ballad", "cedar", "echo", "verse"})
 
 
 class Word(NamedTuple):
+    """A piece of a transcript, blank before it included: all of them joined are the text as it was said."""
+
     text: str
     start_ms: int
     end_ms: int
@@ -61,7 +63,7 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A sentence as sound. The words, joined with single spaces (Japanese: with nothing), are its transcript."""
+    """A sentence as sound, and when each of its words is said."""
 
     pcm: bytes
     """PCM16, mono, 24 kHz."""
@@ -130,9 +132,10 @@ class Speech:
 
 
 def split_words(text: str, lang: str) -> list[str]:
-    """A transcript in the pieces it is delivered in: words, or in Japanese runs of up to four characters."""
+    """A transcript in the pieces it is delivered in: words, each but the first with a blank before it, or in Japanese
+    runs of up to four characters."""
     if lang != "ja":
-        return text.split()
+        return re.findall(r" ?\S+", " ".join(text.split()))
     return re.findall(r"[^、。！？\s]{1,4}[、。！？\s]*|[、。！？\s]+", text)
 
 
@@ -143,7 +146,7 @@ def _words_from_starts(words: list[str], starts: list[int], ms: int) -> tuple[Wo
 
 def _words_by_length(words: list[str], ms: int) -> tuple[Word, ...]:
     """Where the engine does not tell, a word takes time by its letters, and a mark of punctuation by three more."""
-    weights = [len(word) + 1 + 3 * (word[-1] in ".,;:!?。、！？") for word in words]
+    weights = [len(word) + 3 * (word[-1] in ".,;:!?。、！？") for word in words]
     edges = np.round(np.cumsum([0, *weights]) * ms / sum(weights)).astype(int).tolist()
     return _words_from_starts(words, edges[:-1], ms)
 
