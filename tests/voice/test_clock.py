@@ -36,3 +36,18 @@ def test_a_clock_that_stands_still_is_refused() -> None:
     """A speed of zero would wait forever."""
     with pytest.raises(ValueError, match="above zero"):
         Clock(speed=0)
+
+
+async def test_ticks_count_from_the_call_and_catch_up() -> None:
+    """Whoever was blocked for five periods gets five ticks at once, not five periods later than everybody else."""
+    clock = Clock(speed=100)
+    ticks = clock.ticks(0.1)
+    start = clock.now()
+    while clock.now() - start < 0.55:
+        pass
+    counts = [await anext(ticks) for _ in range(5)]
+    assert clock.now() - start < 1.0
+    assert counts == [0, 1, 2, 3, 4]
+    assert await anext(ticks) == 5
+    assert clock.now() - start >= 0.6
+    await ticks.aclose()

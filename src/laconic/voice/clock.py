@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator
 
 __all__ = ["Clock"]
 
@@ -33,3 +34,17 @@ class Clock:
     async def sleep_until(self, moment: float) -> None:
         """Waits until `now()` is at least `moment` (clock seconds)."""
         await self.sleep(moment - self.now())
+
+    def ticks(self, period: float) -> AsyncGenerator[int, None]:
+        """0, 1, 2, … one per `period` clock seconds, counted from this call; the first comes after one period.
+
+        Ticks that are late come at once, so the count always catches up with the clock, as a device's does.
+        """
+        return self._ticks(period, self.now())
+
+    async def _ticks(self, period: float, start: float) -> AsyncGenerator[int, None]:
+        count = 0
+        while True:
+            await self.sleep_until(start + (count + 1) * period)
+            yield count
+            count += 1
