@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from laconic.terminal.words import TABLE, Words, dollars, language, minutes, seconds
+from laconic.terminal.words import TABLE, Words, dollars, minutes, seconds
 
 
 def placeholders(sentence: str) -> set[str]:
@@ -25,22 +25,6 @@ def test_both_languages_take_the_same_values(key: str) -> None:
 def test_a_sentence_is_filled_in_the_language_chosen() -> None:
     assert Words("en")("cut_off", seconds="1.2") == "[cut off after 1.2 s]"
     assert Words("ja")("cut_off", seconds="1.2") == "［1.2秒で中断］"
-
-
-@pytest.mark.parametrize(
-    ("wanted", "env", "expected"),
-    [
-        ("ja", {"LANG": "en_US.UTF-8"}, "ja"),
-        ("en", {"LANG": "ja_JP.UTF-8"}, "en"),
-        (None, {"LANG": "ja_JP.UTF-8"}, "ja"),
-        (None, {"LC_ALL": "C", "LANG": "ja_JP.UTF-8"}, "en"),
-        (None, {"LC_ALL": "", "LC_MESSAGES": "ja_JP", "LANG": "en_US"}, "ja"),
-        (None, {}, "en"),
-        (None, {"LANG": "fr_FR.UTF-8"}, "en"),
-    ],
-)
-def test_language_by_flag_then_locale(wanted: str | None, env: dict[str, str], expected: str) -> None:
-    assert language(wanted, env) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,9 @@ checks it). The errors carry their own Japanese beside the English (errors.py); 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
-__all__ = ["TABLE", "Language", "Words", "dollars", "language", "minutes", "seconds"]
+__all__ = ["TABLE", "Language", "Words", "dollars", "minutes", "seconds"]
 
 Language = Literal["en", "ja"]
 
@@ -42,11 +41,9 @@ TABLE: dict[str, tuple[str, str]] = {
         "間を置いて続けた発言: 返事は流れていないため一往復として数えます",
     ),
     "edit_failed": ("the service would not {kind} an item: {why}", "サービスが項目の変更（{kind}）を断りました: {why}"),
-    "unsupported": ("this service cannot do this: {what}", "このサービスではできません: {what}"),
-    "told": ("{text}", "{text}"),
+    "unsupported": ("this service does not {what} items", "このサービスは項目の変更（{what}）に対応していません"),
     "trouble": ("the service reports: {message}", "サービスからの報告: {message}"),
     "calls": ("the model calls {name}", "モデルが{name}を呼び出しました"),
-    "ending": ("ending: {reason}", "終了します: {reason}"),
     # how it is now
     "connecting": ("connecting", "接続中"),
     "listening": ("listening", "聞いています"),
@@ -135,12 +132,6 @@ class Words:
 
     def __call__(self, key: str, **values: object) -> str:
         return TABLE[key][self.lang == "ja"].format_map(values)
-
-
-def language(wanted: str | None, env: Mapping[str, str]) -> Language:
-    """`wanted` ("en" or "ja") if given, else what the locale variables say in their POSIX order, else English."""
-    locale = wanted or env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or ""
-    return "ja" if locale.startswith("ja") else "en"
 
 
 def dollars(nano: int) -> str:

@@ -1,0 +1,86 @@
+"""Text laid into columns of a terminal, where a Japanese character takes two of them and an accent none.
+
+Latin words are kept whole where they fit; between wide characters a line may end anywhere, only not right before
+closing punctuation, which would look lost at the start of a line.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+
+__all__ = ["clip", "width_of", "wrap"]
+
+_NOT_FIRST = frozenset("、。，．・：；？！）］｝」』】〉》ーっゃゅょッャュョ々,.:;?!)]}”’")
+
+
+@lru_cache(maxsize=4096)
+def _width(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Cf", "Cc", "Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def width_of(text: str) -> int:
+    """How many terminal columns `text` takes."""
+    return sum(map(_width, text))
+
+
+def clip(text: str, width: int) -> str:
+    """`text` on one row of at most `width` columns, with an ellipsis where something was left out."""
+    text = " ".join(text.split())
+    if width_of(text) <= width:
+        return text
+    kept, used = "", 0
+    for character in text:
+        used += _width(character)
+        if used > width - 1:
+            break
+        kept += character
+    return kept.rstrip() + "…"
+
+
+@lru_cache(maxsize=4096)
+def wrap(text: str, width: int) -> tuple[str, ...]:
+    """`text` in rows of at most `width` columns; at least one row. Runs of white space become one space."""
+    rows: list[str] = []
+    row, used = "", 0
+    for piece, spaced in _pieces(" ".join(text.split())):
+        gap = 1 if spaced and row else 0
+        needed = width_of(piece)
+        if row and used + gap + needed > width:
+            rows.append(row)
+            row, used, gap = "", 0, 0
+        while needed > width:  # a word longer than a row is broken where the row ends
+            head = _head(piece, width)
+            rows.append(head)
+            piece = piece[len(head) :]
+            needed = width_of(piece)
+        row += " " * gap + piece
+        used += gap + needed
+    return (*rows, row) if row or not rows else tuple(rows)
+
+
+def _pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """What must not be broken, each with whether a space stood before it."""
+    for number, word in enumerate(text.split(" ")):
+        piece, spaced = "", number > 0
+        for character in word:
+            breakable = piece and character not in _NOT_FIRST and (_width(character) == 2 or _width(piece[-1]) == 2)
+            if breakable:
+                yield piece, spaced
+                piece, spaced = "", False
+            piece += character
+        if piece:
+            yield piece, spaced
+
+
+def _head(piece: str, width: int) -> str:
+    """The longest beginning of `piece` that fits, never empty."""
+    used = 0
+    for index, character in enumerate(piece):
+        used += _width(character)
+        if used > width:
+            return piece[: max(index, 1)]
+    return piece

@@ -1,0 +1,143 @@
+"""The talk, printed line by line: for pipes, logs, and terminals where nothing fancier is wanted or installed.
+
+A line is printed when nothing about it can change any more, in the order of the conversation. A reply waits for
+the user's words before it, which arrive late, but no longer than three seconds from when it has words of its own;
+words that come later than that are printed when they come and marked as said earlier. What is printed is never
+rewritten.
+
+On a terminal the line whose turn it is also streams: its words appear as they arrive, ten times a second, by
+appending only. If what the service finally says of a line is not how it began, the line is printed once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TextIO
+
+from laconic import events as ev
+from laconic.session import Charged, Notice
+from laconic.terminal.columns import width_of
+from laconic.terminal.page import Line, Page
+from laconic.voice.playout import Played
+
+__all__ = ["PATIENCE_S", "Lines"]
+
+PATIENCE_S = 3.0
+"""How long a reply with words waits for the transcript of what it answers, seconds."""
+
+
+class Lines:
+    """Prints a page to `out`. `stream`: words appear as they arrive; `dim`: notices and forgotten lines in ANSI dim."""
+
+    def __init__(
+        self, page: Page, bill: Callable[[], str], out: TextIO, *, stream: bool = False, dim: bool = False
+    ) -> None:
+        self.page = page
+        self._bill = bill
+        self._out = out
+        self._stream = stream
+        self._dim = dim
+        self._printed: set[int] = set()  # id() of lines of the page, which keeps them alive
+        self._skipped: set[int] = set()
+        self._open: Line | None = None
+        self._shown = ""
+        self._waiting_since: float | None = None
+
+    # --- what the talk loop tells ----------------------------------------------------------------------------
+
+    def event(self, event: ev.Event, now: float) -> None:
+        self.page.event(event)
+
+    def notice(self, notice: Notice, now: float) -> None:
+        self.page.notice(notice)
+        if isinstance(notice, Charged):
+            self.page.note(self._bill())
+
+    def heard(self, played: Played, now: float, *, stopped: bool = False) -> None:
+        self.page.heard(played, stopped=stopped)
+
+    def status(self, status: str, now: float) -> None:
+        """Lines show no status: it would be old before it is read."""
+
+    def tick(self, now: float) -> None:
+        """Print what has its turn."""
+        late = False  # whether a reply behind a skipped line is out already
+        for line in list(self.page.lines):
+            if id(line) in self._printed:
+                late = late or line.kind == "assistant"
+                continue
+            if line.settled if line.kind == "assistant" else line.complete:
+                self._finish(line)
+                continue
+            if id(line) not in self._skipped:
+                if not self._gives_way(line, now):
+                    if self._stream:
+                        self._progress(line)
+                    break
+                self._skipped.add(id(line))
+                self._close_row()
+        self._out.flush()
+
+    def close(self) -> None:
+        """The talk is over: print whatever is left."""
+        self.page.close()
+        self.tick(float("inf"))
+
+    # --- deciding --------------------------------------------------------------------------------------------
+
+    def _gives_way(self, head: Line, now: float) -> bool:
+        """Whether a user's line still without its words has held up the reply behind it long enough."""
+        behind = self.page.lines[self.page.lines.index(head) + 1 :]
+        if head.kind != "user" or not any(line.kind == "assistant" and line.words for line in behind):
+            self._waiting_since = None
+            return False
+        if self._waiting_since is None:
+            self._waiting_since = now
+        if now - self._waiting_since < PATIENCE_S:
+            return False
+        self._waiting_since = None
+        return True
+
+    def _overtaken(self, line: Line) -> bool:
+        """Whether a reply that stands behind this line was printed before it."""
+        behind = self.page.lines[self.page.lines.index(line) + 1 :]
+        return any(other.kind == "assistant" and id(other) in self._printed for other in behind)
+
+    # --- printing --------------------------------------------------------------------------------------------
+
+    def _finish(self, line: Line) -> None:
+        text = self.page.text(line)
+        if self._open is line and line.words.startswith(self._shown.rstrip()):
+            rest = line.words[len(self._shown) :] if not line.cut else ""
+            mark = self.page.mark(line)
+            self._out.write(rest + (f" {mark}" if mark else "") + "\n")
+            self._open, self._shown = None, ""
+        elif text:
+            self._close_row()
+            self._out.write(self._styled(line, self._label(line, earlier=self._overtaken(line)) + text) + "\n")
+        self._printed.add(id(line))
+
+    def _progress(self, line: Line) -> None:
+        words = line.words
+        if self._open is None and words:
+            self._out.write(self._label(line) + words)
+            self._open, self._shown = line, words
+        elif self._open is line and words.startswith(self._shown):
+            self._out.write(words[len(self._shown) :])
+            self._shown = words
+
+    def _close_row(self) -> None:
+        if self._open is not None:
+            self._out.write("\n")
+            self._open, self._shown = None, ""
+
+    def _label(self, line: Line, *, earlier: bool = False) -> str:
+        if line.kind == "notice":
+            return " " * self.page.indent + "· "
+        name = self.page.who(line.kind)
+        if earlier:
+            return self.page.words("earlier", who=name) + "  "
+        return name + " " * (self.page.indent - width_of(name))
+
+    def _styled(self, line: Line, text: str) -> str:
+        return f"\x1b[2m{text}\x1b[0m" if self._dim and (line.kind == "notice" or line.gone) else text
