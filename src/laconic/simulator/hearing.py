@@ -44,14 +44,14 @@ _BANDS = 24
 _FLOOR_DB = 35.0
 _MIN_FRAMES = 15
 """A quarter of a second: shorter pieces look alike."""
-_FIT = 0.62
+_FIT = 0.66
 """Correlation from which a piece counts as the clip. Distorted copies stay above it, other sentences of the same
 voice below 0.6 (tests/simulator/test_hearing.py measures both)."""
 _COVERED = 0.7
 """Share of the voiced frames that must be explained."""
 
-_LONGEST_S = 60
-"""Of a longer sound only this much is compared with the clips."""
+_LONGEST = 60 * _RATE // _HOP
+"""Of a longer sound only these frames, a minute of it, are compared with the clips."""
 _SNAP_FRAMES = 18
 """A match that begins or ends within 0.3 s of the clip's edge is taken to reach it: detection may
 have cut the first consonant."""
@@ -155,7 +155,7 @@ class Hearing:
         sound = soxr.resample(sound, 24_000, _RATE)
         picture, voiced = _picture(sound)
         voiced_ms = int(voiced.sum()) * _HOP * 1000 // _RATE
-        matches = self._matches(picture[: _LONGEST_S * _RATE // _HOP])
+        matches = self._matches(picture[:_LONGEST], voiced[:_LONGEST])
         explained = np.zeros(len(voiced), bool)
         for match in matches:
             explained[match.start : match.stop] = True
@@ -170,16 +170,16 @@ class Hearing:
                 return Heard(said, 0.5, "recogniser", voiced_ms, complete=True)
         return Heard(None, 0.0, None, voiced_ms)
 
-    def _matches(self, picture: Floats) -> list[_Match]:
+    def _matches(self, picture: Floats, voiced: NDArray[np.bool_]) -> list[_Match]:
         """The clips in a picture, in the order of time. Each takes its frames away before the next is looked for."""
         free = np.ones(len(picture), np.float32)
         matches: list[_Match] = []
-        while self._clips and (match := self._best(picture, free)) is not None:
+        while self._clips and (match := self._best(picture, voiced, free)) is not None:
             matches.append(match)
             free[match.start : match.stop] = 0
         return sorted(matches, key=lambda match: match.start)
 
-    def _best(self, picture: Floats, free: Floats) -> _Match | None:
+    def _best(self, picture: Floats, voiced: NDArray[np.bool_], free: Floats) -> _Match | None:
         """Where which clip fits best over the free frames: correlations of all clips at all lags, by FFT.
 
         The score prefers long matches to short ones; a long clip that fits badly still loses.
@@ -190,10 +190,11 @@ class Hearing:
         sound = np.fft.rfft(free_picture, size, axis=0).astype(np.complex64)
         energy = np.fft.rfft((free_picture**2).sum(axis=1), size)
         mask = np.fft.rfft(free, size)
+        speaking = np.fft.rfft(free * voiced, size)
         product = np.fft.irfft(np.einsum("cfb,fb->cf", clip_pictures, sound), size)
         of_clip = np.fft.irfft(clip_energies * mask, size)
         of_sound = np.fft.irfft(clip_voices * energy, size)
-        frames = np.fft.irfft(clip_voices * mask, size)
+        frames = np.fft.irfft(clip_voices * speaking, size)
         fit = product / np.sqrt(np.maximum(of_clip * of_sound, 1e-3))
         enough = (frames >= _MIN_FRAMES) & (fit >= _fit_needed(frames)) & (of_clip > 1) & (of_sound > 1)
         score = np.where(enough, frames * fit**2, 0)
@@ -227,8 +228,8 @@ def _middles(parts: Sequence[Sequence[str]], edges: Sequence[float]) -> list[flo
 
 
 def _fit_needed(frames: NDArray[Any]) -> NDArray[Any]:
-    """Shorter pieces must fit better: `_FIT` from 0.65 s on, 0.15 more at a quarter of a second."""
-    return _FIT + 0.15 * np.clip((40 - frames) / 25, 0, 1)
+    """Shorter pieces must fit better: `_FIT` from 0.65 s on, 0.12 more at a quarter of a second."""
+    return _FIT + 0.12 * np.clip((40 - frames) / 25, 0, 1)
 
 
 def _joined(matches: Sequence[_Match]) -> str:
