@@ -253,6 +253,14 @@ def test_a_transcription_that_cannot_be_priced_is_unknown(meter: Meter, usage: T
     assert meter.total.nanodollars == 0
 
 
+def test_rates_may_become_known_after_the_session_began() -> None:
+    meter = Meter(None)
+    meter.response("resp_1", "completed", Usage(text_in=10))
+    meter.rates = GA
+    meter.response("resp_2", "completed", Usage(text_in=10))
+    assert (meter.total.nanodollars, meter.total.unknown) == (40_000, 1)
+
+
 def test_the_currency_is_the_model_s() -> None:
     assert Meter(rates("qwen-omni-turbo-realtime")).total.currency == "CNY"
     assert Meter(None, Rates(name="mine", currency="CNY")).total.currency == "CNY"

@@ -80,20 +80,24 @@ class Metered:
 class Meter:
     """The running bill of one session.
 
-    Without `rates` (an unknown model) tokens are kept and every response counts as unknown. `transcription_rates`
-    in another currency than `rates` cannot be added to the bill and count as unknown too.
+    `rates` and `transcription_rates` may be set later, when the session says which models it uses; what came before
+    stays as it was counted. Without rates (an unknown model) tokens are kept and every response counts as unknown.
+    Transcription in another currency than the model's cannot be added to the bill and counts as unknown too.
     """
 
     def __init__(self, rates: Rates | None, transcription_rates: Rates | None = None) -> None:
-        self._rates = rates
-        self.currency = rates.currency if rates else transcription_rates.currency if transcription_rates else "USD"
-        foreign = transcription_rates is not None and transcription_rates.currency != self.currency
-        self._transcription_rates = None if foreign else transcription_rates
+        self.rates = rates
+        self.transcription_rates = transcription_rates
         self._responses: dict[str, Metered] = {}
         self._transcriptions: dict[str, Metered] = {}
         self._messages = 0
         self._session_ms = 0
-        self._total: Cost | None = None
+
+    @property
+    def currency(self) -> str:
+        """`USD` or `CNY`: the model's, or while that is unknown the transcription model's."""
+        rates = self.rates or self.transcription_rates
+        return rates.currency if rates else "USD"
 
     @property
     def responses(self) -> tuple[Metered, ...]:
@@ -112,10 +116,8 @@ class Meter:
     @property
     def total(self) -> Cost:
         """Everything so far, without estimates."""
-        if self._total is None:
-            entries = (*self.responses, *self.transcriptions)
-            self._total = self._sum([*(entry.cost for entry in entries), self._session_cost()])
-        return self._total
+        entries = (*self.responses, *self.transcriptions)
+        return self._sum([*(entry.cost for entry in entries), self._session_cost()])
 
     @property
     def estimated(self) -> Cost:
@@ -140,25 +142,26 @@ class Meter:
         if known is not None and (known.usage is not None or usage is None):
             return known.cost
         if usage is not None:
-            cost, estimated = price(usage, self._rates), Cost(currency=self.currency)
+            cost, estimated = price(usage, self.rates), Cost(currency=self.currency)
         else:
             cost = Cost(unknown=1, currency=self.currency)
-            estimated = price(estimate, self._rates) if estimate is not None else Cost(currency=self.currency)
+            estimated = price(estimate, self.rates) if estimate is not None else Cost(currency=self.currency)
         self._responses[response_id] = Metered(response_id, status, kind, usage, cost, estimated)
-        self._total = None
         return cost
 
-    def transcription(self, item_id: str, usage: TranscriptionUsage | None, audio_ms: int = 0) -> Cost:
+    def transcription(self, item_id: str, usage: TranscriptionUsage | None, audio_ms: int | None = None) -> Cost:
         """A user's turn was written down: charge it and return its cost.
 
-        `audio_ms` is the turn's length. Services that report no usage (Voice Live, xAI) leave it unknown, with
-        an estimate by that length where minutes are billed. The same item again changes nothing, unless its
-        usage was unknown and now is not: xAI completes a transcription several times.
+        `audio_ms` is the turn's length, where known. Services that report no usage (Voice Live, xAI) leave it
+        unknown, with an estimate by that length where minutes are billed. The same item again changes nothing,
+        unless its usage was unknown and now is not: xAI completes a transcription several times.
         """
         known = self._transcriptions.get(item_id)
         if known is not None and (known.usage is not None or usage is None):
             return known.cost
-        rates = self._transcription_rates
+        rates = self.transcription_rates
+        if rates is not None and rates.currency != self.currency:
+            rates = None
         charges = _transcription_charges(usage, rates, audio_ms)
         cost = Cost(unknown=1, currency=self.currency) if charges is None else Cost(charges, currency=self.currency)
         estimated = Cost(currency=self.currency)
@@ -166,24 +169,21 @@ class Meter:
             estimated = Cost((_time("transcription", audio_ms, rates.per_minute),), currency=self.currency)
         entry = Metered(item_id, "completed", "transcription", usage, cost, estimated)
         self._transcriptions[item_id] = entry
-        self._total = None
         return cost
 
     def message(self, count: int = 1) -> None:
         """The client created `count` text items, which some services charge one by one (xAI)."""
         self._messages += count
-        self._total = None
 
     def elapsed(self, session_ms: int) -> None:
         """The session has lasted `session_ms` in all. Charged on services that bill time, as long as no
         response has said how much of it is billed."""
         self._session_ms = max(self._session_ms, session_ms)
-        self._total = None
 
     def _session_cost(self) -> Cost:
         """What is billed for the session as a whole."""
         charges: list[Charge] = []
-        rates = self._rates
+        rates = self.rates
         if rates is not None and rates.per_message is not None and self._messages:
             sum_ = self._messages * rates.per_message
             charges.append(Charge("messages", self._messages, "message", rates.per_message, sum_))
@@ -252,14 +252,14 @@ def dollars(nano: int, currency: str = "USD") -> str:
 
 
 def _transcription_charges(
-    usage: TranscriptionUsage | None, rates: Rates | None, audio_ms: int
+    usage: TranscriptionUsage | None, rates: Rates | None, audio_ms: int | None
 ) -> tuple[Charge, ...] | None:
     """The lines of one transcription; None where they cannot be known."""
     if usage is None or rates is None:
         return None
     if rates.per_minute is not None:
         # A model billed by the minute may still report tokens; then the turn's own length is what we have.
-        ms = usage.duration_ms if usage.duration_ms is not None else audio_ms or None
+        ms = usage.duration_ms if usage.duration_ms is not None else audio_ms
         return None if ms is None else (_time("transcription", ms, rates.per_minute),)
     lines = ((usage.text_in, rates.text_in), (usage.audio_in, rates.audio_in), (usage.text_out, rates.text_out))
     if usage.duration_ms is not None or any(count and each is None for count, each in lines):
