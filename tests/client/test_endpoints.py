@@ -243,6 +243,12 @@ def test_nothing_shown_holds_a_key():
     assert got.host == "res.openai.azure.com"
 
 
+def test_keys_are_taken_out_of_what_a_service_says():
+    got = Endpoint("url", "wss://h/?model=m&api-key=one", {"Authorization": "Bearer two-2", "api-key": "three-3"})
+    assert got.hide_keys("no one likes two-2 or three-3, m") == "no … likes … or …, m"
+    assert Endpoint("url", "wss://h/").hide_keys("as it was") == "as it was"
+
+
 def test_loopback():
     assert [is_loopback(host) for host in ("localhost", "127.0.0.1", "127.9.9.9", "::1")] == [True] * 4
     assert not is_loopback("192.168.0.1")

@@ -63,6 +63,15 @@ class Endpoint:
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""
 
+    def hide_keys(self, text: str) -> str:
+        """`text` with every key we send taken out of it, for words of a service that quotes them back."""
+        query = parse_qsl(urlsplit(self.url).query)
+        keys = [value for name, value in query if _SECRET_FIELD.search(name)]
+        keys += [self.headers.get("Authorization", "").removeprefix("Bearer "), self.headers.get("api-key", "")]
+        for key in keys:
+            text = text.replace(key, "…") if key else text
+        return text
+
     def __repr__(self) -> str:
         return f"Endpoint({self.service}, {self.shown}, headers={sorted(self.headers)}, dialect={self.dialect})"
 
