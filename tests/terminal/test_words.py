@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from laconic.terminal.words import TABLE, Words, dollars, minutes, seconds
+from laconic.terminal.words import TABLE, Words, minutes, seconds
 
 
 def placeholders(sentence: str) -> set[str]:
@@ -25,25 +25,6 @@ def test_both_languages_take_the_same_values(key: str) -> None:
 def test_a_sentence_is_filled_in_the_language_chosen() -> None:
     assert Words("en")("cut_off", seconds="1.2") == "[cut off after 1.2 s]"
     assert Words("ja")("cut_off", seconds="1.2") == "［1.2秒で中断］"
-
-
-@pytest.mark.parametrize(
-    ("nano", "expected"),
-    [
-        (0, "$0.0000"),
-        (3_900_000, "$0.0039"),
-        (4_261_600, "$0.0043"),
-        (4_250_000, "$0.0043"),
-        (49_999, "$0.000050"),
-        (50_000, "$0.0001"),
-        (400, "$0.000000"),
-        (500, "$0.000001"),
-        (12_345_678_900_000, "$12345.6789"),
-        (-3_900_000, "-$0.0039"),
-    ],
-)
-def test_money_is_read_from_whole_nano_dollars(nano: int, expected: str) -> None:
-    assert dollars(nano) == expected
 
 
 def test_durations() -> None:

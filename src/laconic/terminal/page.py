@@ -204,11 +204,18 @@ class Page:
         for number, piece in enumerate(wrap(text, max(width - indent, 10))):
             yield Row(line.kind, (" " * indent if number else first) + piece, dim, 0 if number else len(first))
 
+    def quoted(self, notice: Forgot) -> str:
+        """The words of an item that was forgotten, as far as they were ever known."""
+        if notice.text and notice.text.strip():
+            return notice.text
+        line = self._by_id.get(notice.item_id)
+        if line is None:
+            return ""
+        return line.heard_words if line.cut else line.words  # a truncation took the service's transcript away
+
     def _forgot(self, notice: Forgot) -> str:
-        who, text = self.who(notice.role), notice.text
-        if not text and (line := self._by_id.get(notice.item_id)) is not None:
-            text = line.heard_words if line.cut else line.words  # a truncation took the service's transcript away
-        if text and text.strip():
+        who, text = self.who(notice.role), self.quoted(notice)
+        if text:
             return self.words("forgot", who=who, words=clip(text, _QUOTED), left=notice.left)
         if notice.audio_ms:
             return self.words("forgot_sound", who=who, seconds=seconds(notice.audio_ms), left=notice.left)

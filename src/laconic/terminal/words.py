@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["TABLE", "Language", "Words", "dollars", "minutes", "seconds"]
+__all__ = ["TABLE", "Language", "Words", "minutes", "seconds"]
 
 Language = Literal["en", "ja"]
 
@@ -37,8 +37,8 @@ TABLE: dict[str, tuple[str, str]] = {
         "忘れました: {who}、音声{seconds}秒・残り{left}件",
     ),
     "ghost_turn": (
-        "you paused and went on: nothing was answered, so it counts as one exchange",
-        "間を置いて続けた発言: 返事は流れていないため一往復として数えます",
+        "you paused and went on before an answer: still the same exchange",
+        "間を置いて返事の前に続けたため、同じ往復として数えます",
     ),
     "edit_failed": ("the service would not {kind} an item: {why}", "サービスが項目の変更（{kind}）を断りました: {why}"),
     "unsupported": ("this service does not {what} items", "このサービスは項目の変更（{what}）に対応していません"),
@@ -93,29 +93,46 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     # the summary
     "sum_talk": (
-        "{duration} · {exchanges} exchanges · {ghosts} ghost turns · {items} items at the end, {forgotten} forgotten",
-        "{duration}・{exchanges}往復・空振り{ghosts}回・終了時の項目{items}件、忘れた項目{forgotten}件",
+        "{duration} talked · exchanges {exchanges} · ghost turns {ghosts} · items held {items} · forgotten {forgotten}",
+        "通話 {duration}・往復 {exchanges}・空振り {ghosts}・保持項目 {items}・忘れた項目 {forgotten}",
     ),
     "sum_forgotten": ("forgotten: {who}, “{words}”", "忘れた項目: {who}「{words}」"),
-    "sum_more": ("… and {more} more", "… ほか{more}件"),
+    "sum_more": ("… and {more} more", "…ほか{more}件"),
     "sum_tokens": (
-        "tokens of {replies} replies: in {tokens_in}, of them cached {cached}; out {tokens_out}",
-        "返事{replies}回のトークン: 入力{tokens_in}（うちキャッシュ{cached}）、出力{tokens_out}",
+        "tokens of {replies} replies: in {tokens_in} (cached {cached}), out {tokens_out}",
+        "返事{replies}回のトークン: 入力{tokens_in}（キャッシュ{cached}）、出力{tokens_out}",
     ),
-    "sum_cost": ("cost: {cost}", "料金: {cost}"),
+    "sum_cost": ("cost: {cost}, made of", "料金: {cost}、内訳"),
     "sum_cost_pretend": (
-        "cost: nothing; a real service would have charged {cost}",
-        "料金: 0ドル。実際のサービスなら {cost}",
+        "cost: nothing was billed; {model} would have charged {cost}, made of",
+        "料金: 課金なし。{model}なら{cost}、内訳",
     ),
-    "sum_charge": ("{cost} for {tokens} tokens", "{cost}（{tokens}トークン）"),
-    "sum_transcription": ("{cost} for transcription", "{cost}（文字起こし）"),
+    "sum_cost_bare": ("cost: {cost}", "料金: {cost}"),
+    "sum_cost_bare_pretend": (
+        "cost: nothing was billed; {model} would have charged {cost}",
+        "料金: 課金なし。{model}なら{cost}",
+    ),
+    "text_in": ("text in", "テキスト入力"),
+    "text_cached": ("text in, cached", "テキスト入力（キャッシュ）"),
+    "audio_in": ("audio in", "音声入力"),
+    "audio_cached": ("audio in, cached", "音声入力（キャッシュ）"),
+    "image_in": ("image in", "画像入力"),
+    "image_cached": ("image in, cached", "画像入力（キャッシュ）"),
+    "text_out": ("text out", "テキスト出力"),
+    "audio_out": ("audio out", "音声出力"),
+    "transcription": ("transcription", "文字起こし"),
+    "time": ("time", "時間"),
+    "messages": ("messages", "メッセージ"),
+    "unit_token": ("{count} tokens", "{count}トークン"),
+    "unit_minute": ("{seconds} s", "{seconds}秒"),
+    "unit_message": ("{count} messages", "{count}件"),
     "sum_no_price": (
-        "no price is known for {model}; give your own with --rates FILE",
-        "{model}の価格は不明です。--rates FILEで指定できます",
+        "no price is known for {model}: give yours with --rates FILE, or see `laconic rates`",
+        "{model}の価格は不明です。--rates FILEで指定するか、laconic ratesで確認してください",
     ),
-    "sum_unreported": (
-        "{count} replies came without usage, so the bill is higher than this",
-        "使用量の報告がない返事が{count}回あり、実際の料金はこれより高くなります",
+    "sum_unknown": (
+        "unknown: {count} replies or transcriptions came without usage or price; they are not in this sum",
+        "不明: 使用量または価格のわからない返事・文字起こしが{count}件あり、上の合計に含まれていません",
     ),
     "sum_errors": ("errors the service reported: {count}", "サービスが報告したエラー: {count}件"),
     "sum_recording": ("recorded in {path}", "記録: {path}"),
@@ -132,15 +149,6 @@ class Words:
 
     def __call__(self, key: str, **values: object) -> str:
         return TABLE[key][self.lang == "ja"].format_map(values)
-
-
-def dollars(nano: int) -> str:
-    """An amount in nano-dollars as people read it: four decimals, rounded half up; more where it is smaller."""
-    decimals = 4 if nano == 0 or abs(nano) >= 50_000 else 6
-    unit = 10 ** (9 - decimals)
-    whole = (abs(nano) + unit // 2) // unit
-    sign = "-" if nano < 0 else ""
-    return f"{sign}${whole // 10**decimals}.{whole % 10**decimals:0{decimals}d}"
 
 
 def seconds(ms: int) -> str:
