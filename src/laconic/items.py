@@ -44,7 +44,7 @@ class Item:
     type: str = "message"
     """`message`, `function_call`, `function_call_output`, `mcp_list_tools`, `mcp_call`, …"""
     role: str | None = None
-    """`user`, `assistant`, `system` for messages; None for most others (xAI gives calls a role too)."""
+    """`user`, `assistant`, `system` for messages; None for all else (xAI gives calls now one role, now another)."""
     status: str | None = None
     """`in_progress`, `completed`, `incomplete`; None where the wire has none (GA function outputs)."""
     parts: list[Part] = field(default_factory=list[Part])
@@ -79,7 +79,7 @@ class Item:
     def from_wire(cls, wire: Mapping[str, Any]) -> Item:
         """Read an item in either dialect. Missing and unknown fields are allowed; `id` may be empty in a create."""
         known = {"id", "object", "type", "role", "status", "content", "call_id", "name", "arguments", "output"}
-        role = wire.get("role")
+        role = wire.get("role") if wire.get("type", "message") == "message" else None
         content = cast("Sequence[Mapping[str, Any]]", wire.get("content") or ())
         return cls(
             id=wire.get("id") or "",

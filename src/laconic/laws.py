@@ -53,7 +53,7 @@ class Laws:
     context_tokens: int = 32_000
     """Size of the context: input and output of one response together."""
     bills_whole_input: bool = True
-    """False: only what is new since the last response is counted (xAI)."""
+    """False: only the messages that are new since the last response are counted, and nothing else (xAI)."""
     unverified: tuple[str, ...] = ()
     """Names of the fields above that are guesses for this model."""
 
@@ -82,6 +82,16 @@ _GA_2 = Laws(
 _PREVIEW = Laws(keeps_reply_audio=True, hit_rate=0.7, unverified=("hit_rate", "reply_text_extra", "tools_framing"))
 # Servers we know nothing about: nothing is forgotten for us and nothing is cheap, so that no budget is surprised.
 _STRANGER = Laws(keeps_reply_audio=True, hit_rate=0.0, unverified=("keeps_reply_audio", "hit_rate", "context_tokens"))
+# Two recordings, July 2026: 50 tokens for a second of sound either way, 7 for a text of 7, 0 for a call's output.
+_XAI = replace(
+    _STRANGER,
+    bills_whole_input=False,
+    user_audio_ms_per_token=20,
+    assistant_audio_ms_per_token=20,
+    user_text_framing=0,
+    user_audio_framing=0,
+    reply_text_extra=0,
+)
 
 _MODELS = {
     "gpt-realtime": _GA,
@@ -105,7 +115,7 @@ def prior(service: str, model: str) -> Laws:
     Qwen counts 125 audio tokens a second (hyprwhspr#227) and is otherwise a stranger.
     """
     if service == "xai" or model.startswith("grok"):
-        return replace(_STRANGER, bills_whole_input=False)
+        return _XAI
     if model.startswith("qwen-audio"):
         return replace(_STRANGER, user_audio_ms_per_token=8)
     known = [name for name in _MODELS if model == name or model.startswith(f"{name}-")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from laconic.items import Item, Wire
@@ -20,15 +20,24 @@ from laconic.simulator.rejected import Rejected
 from laconic.simulator.responding import Ask, Output, Pace, Response
 from laconic.usage import Usage
 
-__all__ = ["Answers", "Biller", "Composer"]
+__all__ = ["Answers", "Biller", "Composed", "Composer"]
 
 _TOKENS_PER_MINUTE = 15_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What a response will be."""
+
+    outputs: Sequence[Output]
+    delay_s: float = 0.0
+    """How long it is thought about, on top of the service's own latency."""
 
 
 class Composer(Protocol):
     """Mind and voice together: from what is held to what will be said."""
 
-    def compose(self, items: Sequence[Item], settings: Wire) -> Sequence[Output]:
+    def compose(self, items: Sequence[Item], settings: Wire) -> Composed:
         """`items`: the input of this response, each sound replaced by the words in it. `settings`: the session's, with
         the response's own on top."""
         ...
@@ -123,7 +132,7 @@ class Answers:
         settings = session | {key: value for key, value in own.items() if value is not None and key != "audio"}
         sound: Wire = session["audio"]["output"] | ((own.get("audio") or {}).get("output") or {})
         settings["audio"] = {**session["audio"], "output": sound}
-        outputs = self._composer.compose(self._held.as_heard(items), settings)
+        composed = self._composer.compose(self._held.as_heard(items), settings)
         snapshot = deepcopy([item for item in items if not item.in_progress])
         for item_id in passing:
             self._held.forget(item_id)
@@ -137,9 +146,9 @@ class Answers:
         )
         response = Response(
             ask,
-            outputs,
+            composed.outputs,
             now=now,
-            pace=self._pace,
+            pace=replace(self._pace, latency_s=self._pace.latency_s + composed.delay_s),
             ids=self._ids,
             say=self._say,
             held=self._held,

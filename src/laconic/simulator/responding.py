@@ -13,7 +13,6 @@ it has opened with what has been sent so far, and nothing more.
 from __future__ import annotations
 
 import base64
-import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -359,13 +358,3 @@ class Response:
         if "item" not in fields and "function_call" not in name:
             event["content_index"] = 0
         self._say(event | fields)
-
-
-def written_arguments(arguments: Wire, *, pretty: bool) -> str:
-    """Arguments as models write them: gpt-realtime with blanks and lines (recorded), 2.x without."""
-    if not pretty:
-        return json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
-    fields = ", \n".join(
-        f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in arguments.items()
-    )
-    return f"{{  \n{fields} \n}} \n" if fields else "{}"

@@ -61,13 +61,12 @@ class Lines:
 
     def tick(self, now: float) -> None:
         """Print what has its turn."""
-        late = False  # whether a reply behind a skipped line is out already
-        for line in list(self.page.lines):
+        for line in self.page.lines:
             if id(line) in self._printed:
-                late = late or line.kind == "assistant"
                 continue
             if line.settled if line.kind == "assistant" else line.complete:
-                self._finish(line)
+                if self._open is None or self._open is line or id(line) not in self._skipped:
+                    self._finish(line)
                 continue
             if id(line) not in self._skipped:
                 if not self._gives_way(line, now):
@@ -81,7 +80,8 @@ class Lines:
     def close(self) -> None:
         """The talk is over: print whatever is left."""
         self.page.close()
-        self.tick(float("inf"))
+        for _ in range(2):  # what was skipped waits for the open row to end
+            self.tick(float("inf"))
 
     # --- deciding --------------------------------------------------------------------------------------------
 

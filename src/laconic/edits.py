@@ -1,0 +1,200 @@
+"""Edits: our own changes to the conversation, from the wish until the service has answered.
+
+An edit is sent, and then one of four things happens: the service acknowledges it; it refuses; it says that it
+does not know the item (which is an answer too: then it does not hold it); or it says nothing at all. Servers
+exist that never acknowledge (Hugging Face speech-to-speech, PROTOCOL §11) and clients exist that hang waiting
+(livekit#7073), so every edit has a deadline, is tried once more, and is then given up. A service that leaves
+two edits of a kind unanswered, or refuses three, before ever doing one, is taken not to support that kind.
+
+Matching an error to its edit: by event id; else by the item id quoted in the message, because `event_id` is
+null on some services (livekit#3344, Voice Live); else, if just one edit is under way and the code names its
+kind, by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from laconic import events as ev
+from laconic.items import Wire
+
+__all__ = ["Delete", "Edit", "Edits", "Outcome", "Truncate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Take an item out of the conversation."""
+
+    item_id: str
+    why: str
+    """For the caller's eyes: `memory`, `not heard`, `empty`."""
+    then: Delete | None = None
+    """What may follow once this item is gone: a function call after its output."""
+
+    kind = "delete"
+
+    def event(self) -> Wire:
+        return {"type": "conversation.item.delete", "item_id": self.item_id}
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """Cut the sound of a reply where the caller stopped hearing it."""
+
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+    kind = "truncate"
+
+    def event(self) -> Wire:
+        return {
+            "type": "conversation.item.truncate",
+            "item_id": self.item_id,
+            "content_index": self.content_index,
+            "audio_end_ms": self.audio_end_ms,
+        }
+
+
+Edit = Delete | Truncate
+Result = Literal["done", "gone", "refused", "unanswered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an edit ended."""
+
+    edit: Edit
+    result: Result
+    """`gone`: the service does not know the item. `unanswered`: given up after a second try."""
+    why: str = ""
+
+
+@dataclass(slots=True)
+class _Sent:
+    edit: Edit
+    event_ids: list[str]
+    deadline: float
+
+
+@dataclass(slots=True)
+class _Record:
+    done: int = 0
+    refused: int = 0
+    unanswered: int = 0
+
+    @property
+    def supported(self) -> bool:
+        return self.done > 0 or (self.refused < 3 and self.unanswered < 2)
+
+
+@dataclass(slots=True)
+class Edits:
+    """The edits under way. One per item at a time."""
+
+    ids: Callable[[], str]
+    """Makes ids for the events we send."""
+    ack_timeout_s: float
+    _sent: dict[str, _Sent] = field(default_factory=dict[str, _Sent])
+    _given_up: dict[str, Edit] = field(default_factory=dict[str, Edit])  # a late answer is still to ours
+    _records: dict[str, _Record] = field(default_factory=dict[str, _Record])
+
+    def __contains__(self, item_id: object) -> bool:
+        """Whether an edit of this item is under way."""
+        return item_id in self._sent
+
+    def __len__(self) -> int:
+        return len(self._sent)
+
+    def supports(self, kind: str) -> bool:
+        """Whether the service is still believed to do edits of this kind."""
+        return kind not in self._records or self._records[kind].supported
+
+    def tried(self, item_id: str) -> bool:
+        """Whether an edit of this item has been given up: it is not tried a third time."""
+        return item_id in self._given_up
+
+    @property
+    def deadline(self) -> float | None:
+        return min((sent.deadline for sent in self._sent.values()), default=None)
+
+    def send(self, edit: Edit, now: float) -> Wire:
+        """Note the edit and return the event to send."""
+        event_id = self.ids()
+        self._sent[edit.item_id] = _Sent(edit, [event_id], now + self.ack_timeout_s)
+        return {"event_id": event_id, **edit.event()}
+
+    def answer(self, event: ev.Event) -> Outcome | None:
+        """What an event of the service says about an edit of ours; None if it is about something else."""
+        match event:
+            case ev.ConversationItemDeleted(item_id=item_id):
+                return self._acknowledged(item_id, "delete")
+            case ev.ConversationItemTruncated(item_id=item_id):
+                return self._acknowledged(item_id, "truncate")
+            case ev.Error(error=error):
+                return self._refused(error)
+            case _:
+                return None
+
+    def _acknowledged(self, item_id: str, kind: str) -> Outcome | None:
+        sent = self._sent.get(item_id)
+        if sent is not None and sent.edit.kind == kind:
+            del self._sent[item_id]
+            self._record(kind).done += 1
+            return Outcome(sent.edit, "done")
+        late = self._given_up.get(item_id)
+        if late is not None and late.kind == kind:
+            del self._given_up[item_id]
+            self._record(kind).done += 1
+            return Outcome(late, "done")
+        return None
+
+    def _refused(self, error: ev.ErrorDetail) -> Outcome | None:
+        sent = self._matching(error)
+        if sent is None:
+            return None
+        item_id = sent.edit.item_id
+        del self._sent[item_id]
+        words = f"{error.code or ''} {error.message}".lower()
+        if "invalid_item_id" in words or "not found" in words or "does not exist" in words:
+            self._record(sent.edit.kind).done += 1  # it understood the edit
+            return Outcome(sent.edit, "gone", error.message)
+        self._record(sent.edit.kind).refused += 1
+        self._given_up[item_id] = sent.edit
+        return Outcome(sent.edit, "refused", error.message)
+
+    def _matching(self, error: ev.ErrorDetail) -> _Sent | None:
+        waiting = list(self._sent.values())
+        if error.event_id is not None:
+            mine = [sent for sent in waiting if error.event_id in sent.event_ids]
+            if mine:
+                return mine[0]
+        quoted = [sent for sent in waiting if sent.edit.item_id in error.message]
+        if quoted:
+            return quoted[0]
+        if error.event_id is None and len(waiting) == 1 and f"item_{waiting[0].edit.kind}" in (error.code or ""):
+            return waiting[0]
+        return None
+
+    def expire(self, now: float) -> tuple[list[Wire], list[Outcome]]:
+        """What to send again because nobody answered, and what to give up."""
+        again: list[Wire] = []
+        ended: list[Outcome] = []
+        for item_id, sent in list(self._sent.items()):
+            if sent.deadline > now:
+                continue
+            if len(sent.event_ids) == 1:
+                sent.event_ids.append(self.ids())
+                sent.deadline = now + self.ack_timeout_s
+                again.append({"event_id": sent.event_ids[-1], **sent.edit.event()})
+            else:
+                del self._sent[item_id]
+                self._given_up[item_id] = sent.edit
+                self._record(sent.edit.kind).unanswered += 1
+                ended.append(Outcome(sent.edit, "unanswered", "no answer"))
+        return again, ended
+
+    def _record(self, kind: str) -> _Record:
+        return self._records.setdefault(kind, _Record())

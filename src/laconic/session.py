@@ -1,0 +1,415 @@
+"""The front door: one conversation between an app and a service, with the engine in the middle.
+
+What arrives is fed in (`from_service`, `from_app`), what the speaker does is reported (`heard`), time passes
+(`tick`); what must happen in the world comes out of `actions()`, and `deadline` says when to come back. Nothing
+here waits, reads a clock or opens anything. A driver is this short:
+
+    session.from_service(await connection.recv(), now)
+    for action in session.actions():
+        match action:
+            case ToService(raw): await connection.send(raw)
+            case ToApp(raw, event): ...
+            case Notice(): ...
+
+Order of work: said (events), remembered (conversation, exchanges), heard (playback), counted and priced (meter),
+forgotten (memory, edits).
+
+When edits are sent. Never while a response is in progress, nor while one is about to be (the user's turn was
+committed and the service answers by itself, or the app asked for one): what a delete does in the middle of a
+response is undocumented. A cut of what was not heard does not wait for the second of these, since the answer to
+the interruption must already know it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from laconic import events as ev
+from laconic.conversation import Conversation
+from laconic.dialects import client_to_beta
+from laconic.edits import Delete, Edit, Edits, Outcome
+from laconic.exchanges import Exchanges
+from laconic.items import Item, Wire
+from laconic.memory import Memory, forgettable, memory
+from laconic.meter import Cost, Meter
+from laconic.playback import Playback
+from laconic.rates import Rates, RateTable, load
+from laconic.usage import TranscriptionUsage, Usage
+
+__all__ = [
+    "Action",
+    "Charged",
+    "CutOff",
+    "EditFailed",
+    "Forgot",
+    "GhostTurn",
+    "Notice",
+    "Session",
+    "ToApp",
+    "ToService",
+    "Transcribed",
+    "Unsupported",
+]
+
+_SHAPED_BY_DIALECT = (ev.SessionUpdate, ev.ConversationItemCreate, ev.ResponseCreate)
+
+
+@dataclass(frozen=True, slots=True)
+class ToService:
+    """Send this message to the service."""
+
+    raw: ev.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class ToApp:
+    """Give this message to the app; the event as read rides along."""
+
+    raw: ev.Raw
+    event: ev.Event
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something worth telling the caller. Each kind is a class of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgot(Notice):
+    """An item left the conversation at our wish."""
+
+    item_id: str
+    role: str | None
+    text: str | None
+    audio_ms: int
+    left: int
+    """Items the service still holds."""
+    why: str
+    """`memory`, `not heard` or `empty`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff(Notice):
+    """A reply was truncated where the caller stopped hearing it."""
+
+    item_id: str
+    heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class GhostTurn(Notice):
+    """The service answered a pause; nothing was heard. Billed all the same, when it reports usage."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Charged(Notice):
+    """A response was counted. `usage` is None where the service reported none: then the cost is unknown."""
+
+    response_id: str
+    status: str
+    usage: Usage | None
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed(Notice):
+    """The transcription of a user item was counted."""
+
+    item_id: str
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class EditFailed(Notice):
+    """An edit of ours was refused or never answered; the item stays."""
+
+    kind: str
+    item_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported(Notice):
+    """This service does not do edits of this kind (`delete`, `truncate`); said once, and they stop."""
+
+    kind: str
+
+
+Action = ToService | ToApp | Notice
+
+
+class Session:
+    """One conversation. See the module for how to drive it.
+
+    `memory`: a policy or its name. `model`: for the price list, where the service does not say or says a
+    deployment's name. `ids` makes ids for the events we send, at most 32 characters, never the same twice.
+    `ack_timeout_s`: how long the service may take to answer an edit before it is tried again, then given up.
+    """
+
+    def __init__(
+        self,
+        *,
+        ids: Callable[[], str],
+        memory: str | Memory = "everything",
+        model: str | None = None,
+        rates: RateTable | None = None,
+        ack_timeout_s: float = 5.0,
+    ) -> None:
+        self.conversation = Conversation()
+        self.exchanges = Exchanges()
+        self.memory = _memory(memory)
+        self.unknown_events = 0
+        self.errors = 0
+        self.ended = False
+        self._rates = rates or load()
+        self._model = model
+        self.meter = Meter(self._find(model))
+        self._playback = Playback()
+        self._edits = Edits(ids, ack_timeout_s)
+        self._due: deque[Edit] = deque()
+        self._planned: set[str] = set()
+        self._pinned: set[str] = set()
+        self._unsupported: set[str] = set()
+        self._awaited_until: float | None = None
+        self._actions: deque[Action] = deque()
+
+    def _find(self, model: str | None) -> Rates | None:
+        return self._rates.find(model) if model else None
+
+    # --- what arrives ----------------------------------------------------------------------------------------
+
+    def from_service(self, raw: ev.Raw, now: float) -> None:
+        """A message arrived from the service."""
+        event = ev.read(raw)
+        if isinstance(event, ev.ResponseOutputAudioDelta):  # most of the traffic, and it changes no decision
+            self.conversation.read(event)
+            self.exchanges.sounded(event.item_id)
+            self._actions.append(ToApp(raw, event))
+            return
+        outcome = self._edits.answer(event)
+        item = self.conversation.get(outcome.edit.item_id) if outcome is not None else None
+        self.conversation.read(event)
+        if outcome is None:
+            self._actions.append(ToApp(raw, event))
+        self._take_in(event, now)
+        if outcome is not None:
+            self._settle(outcome, item)
+        self._edit(now)
+
+    def from_app(self, raw: ev.Raw, now: float) -> None:
+        """A message arrived from the app, in GA's spelling; a beta service gets it in its own."""
+        event = ev.read(raw)
+        self.conversation.said(event)
+        if isinstance(event, ev.ResponseCreate):
+            self._expect_response(now)
+        if self.conversation.dialect == "beta" and isinstance(event, _SHAPED_BY_DIALECT):
+            raw = _text(client_to_beta(ev.wire(raw)))
+        self._actions.append(ToService(raw))
+
+    def heard(self, item_id: str, ms: int, now: float, *, stopped: bool = False, content_index: int = 0) -> None:
+        """The speaker has played this much of an item; `stopped`: and will play no more of it."""
+        if stopped:
+            self._playback.stopped(item_id, content_index, ms)
+        ghost = self.exchanges.heard(item_id, ms, stopped)
+        if ghost is not None:
+            self._actions.append(GhostTurn(ghost))
+        if stopped:
+            self._edit(now)
+
+    def tick(self, now: float) -> None:
+        """The deadline passed."""
+        again, ended = self._edits.expire(now)
+        self._actions.extend(ToService(_text(event)) for event in again)
+        for outcome in ended:
+            self._settle(outcome, self.conversation.get(outcome.edit.item_id))
+        if self._awaited_until is not None and self._awaited_until <= now:
+            self._awaited_until = None
+        self._edit(now)
+
+    def pin(self, item_id: str) -> None:
+        """Never forget this item, whatever the memory."""
+        self._pinned.add(item_id)
+
+    def end(self, now: float) -> None:
+        """The conversation is over: nothing more will be sent."""
+        self.ended = True
+        self._due.clear()
+
+    # --- what goes out ---------------------------------------------------------------------------------------
+
+    def actions(self) -> Iterator[Action]:
+        """What must happen now, in order. Drain it before waiting again."""
+        while self._actions:
+            yield self._actions.popleft()
+
+    @property
+    def deadline(self) -> float | None:
+        """When to call `tick` next; None if there is nothing to wait for."""
+        if self.ended:
+            return None
+        waits = [wait for wait in (self._edits.deadline, self._awaited_until) if wait is not None]
+        return min(waits, default=None)
+
+    def unsettled(self, item_id: str) -> bool:
+        """Whether an edit of this item is under way: until it is answered, who holds what is open."""
+        return item_id in self._edits
+
+    # --- remembered and counted ------------------------------------------------------------------------------
+
+    def _take_in(self, event: ev.Event, now: float) -> None:
+        match event:
+            case ev.Unknown():
+                self.unknown_events += 1
+            case ev.Error():
+                self.errors += 1
+                self._awaited_until = None
+            case ev.SessionCreated() | ev.SessionUpdated():
+                self._know_model()
+            case ev.ConversationItemAdded(item=wire) | ev.ConversationItemDone(item=wire):
+                item = self.conversation.get(wire.get("id", ""))
+                if item is not None:
+                    self.exchanges.entered(item, *self.conversation.neighbours(item.id))
+            case ev.ConversationItemDeleted(item_id=item_id):
+                self.exchanges.left(item_id)
+                self._playback.forget(item_id)
+            case ev.InputAudioBufferCommitted():
+                if self.conversation.answers_by_itself:
+                    self._expect_response(now)
+            case ev.InputAudioTranscriptionCompleted():
+                self._count_transcription(event)
+            case ev.ResponseCreated():
+                self._awaited_until = None
+            case ev.ResponseOutputItemAdded(response_id=response_id, item=wire):
+                response = self.conversation.responses.get(response_id)
+                if response is None or not response.out_of_band:
+                    self.exchanges.replying(response_id, wire.get("id", ""))
+            case ev.ResponseDone():
+                self._count_response(event)
+            case _:
+                pass
+
+    def _expect_response(self, now: float) -> None:
+        self._awaited_until = now + self._edits.ack_timeout_s
+
+    def _know_model(self) -> None:
+        """Once the service names its model, price by it, unless the user's own name for it has prices."""
+        if self.meter.rates is None:
+            self.meter.rates = self._find(self._model) or self._find(self.conversation.model)
+        transcription = self.conversation.transcription_model
+        if transcription is not None:
+            self.meter.transcription_rates = self._find(transcription)
+
+    def _count_transcription(self, event: ev.InputAudioTranscriptionCompleted) -> None:
+        if event.status == "in_progress":  # xAI repeats the event until the transcript is final
+            return
+        item = self.conversation.get(event.item_id)
+        usage = TranscriptionUsage.from_wire(event.usage)
+        cost = self.meter.transcription(event.item_id, usage, item.audio_ms if item else 0)
+        self._actions.append(Transcribed(event.item_id, cost))
+
+    def _count_response(self, event: ev.ResponseDone) -> None:
+        response = event.response
+        response_id, status = response.get("id") or "", response.get("status") or "completed"
+        out_of_band = "conversation_id" in response and response["conversation_id"] is None
+        usage = Usage.from_wire(response.get("usage"), top_level=event.usage)
+        cost = self.meter.response(response_id, status, usage, kind="out_of_band" if out_of_band else "reply")
+        self._actions.append(Charged(response_id, status, usage, cost))
+        if out_of_band:
+            return
+        made = (self.conversation.get(item.get("id", "")) for item in response.get("output") or ())
+        items = [item for item in made if item is not None]
+        if self.exchanges.responded(response_id, status, items):
+            self._actions.append(GhostTurn(response_id))
+        self._due.extend(Delete(item.id, "empty") for item in items if _empty(item))
+
+    # --- forgotten -------------------------------------------------------------------------------------------
+
+    def _edit(self, now: float) -> None:
+        """Send the edits that are due, if this is a moment for it."""
+        if self.ended or self.conversation.responding:
+            return
+        for cut in self._playback.cuts(self.conversation):
+            self._send(cut, now)
+        if self._awaited_until is not None:
+            return
+        while self._due:
+            self._send(self._due.popleft(), now)
+        surplus = self.memory.surplus(self.conversation, self.exchanges)
+        for group in forgettable(surplus, self.conversation, self._stays):
+            self._send(_chain(group), now)
+
+    def _stays(self, item: Item) -> bool:
+        busy = item.id in self._edits or item.id in self._planned or self._edits.tried(item.id)
+        return busy or item.id in self._pinned or not self._edits.supports("delete")
+
+    def _send(self, edit: Edit, now: float) -> None:
+        self._planned.discard(edit.item_id)
+        if edit.item_id in self._edits or self._edits.tried(edit.item_id) or not self._edits.supports(edit.kind):
+            return
+        if edit.item_id not in self.conversation or edit.item_id in self._pinned:
+            return
+        if isinstance(edit, Delete):
+            self._planned.update(later.item_id for later in _followers(edit))
+        self._actions.append(ToService(_text(self._edits.send(edit, now))))
+
+    def _settle(self, outcome: Outcome, item: Item | None) -> None:
+        """An edit ended: tell the caller, let what waited for it follow, or give that up too."""
+        edit = outcome.edit
+        followers = list(_followers(edit)) if isinstance(edit, Delete) else []
+        if outcome.result == "gone":
+            self.conversation.remove(edit.item_id)
+            self.exchanges.left(edit.item_id)
+        if outcome.result in ("done", "gone"):
+            if isinstance(edit, Delete):
+                self._tell_forgotten(edit, item)
+                if edit.then is not None:
+                    self._due.append(edit.then)
+            elif outcome.result == "done":
+                self._actions.append(CutOff(edit.item_id, edit.audio_end_ms))
+            return
+        self._planned.difference_update(later.item_id for later in followers)
+        self._actions.append(EditFailed(edit.kind, edit.item_id, outcome.why))
+        if not self._edits.supports(edit.kind) and edit.kind not in self._unsupported:
+            self._unsupported.add(edit.kind)
+            self._actions.append(Unsupported(edit.kind))
+
+    def _tell_forgotten(self, edit: Delete, item: Item | None) -> None:
+        if item is not None:
+            left = len(self.conversation)
+            self._actions.append(Forgot(item.id, item.role, item.text, item.audio_ms, left, edit.why))
+
+
+def _memory(spec: str | Memory) -> Memory:
+    return memory(spec)
+
+
+def _empty(item: Item) -> bool:
+    """Left by a cancelled response, with nothing in it."""
+    return item.type == "message" and item.role == "assistant" and not item.audio_ms and not item.text
+
+
+def _chain(group: list[Item]) -> Delete:
+    """One delete that carries those which may only follow it."""
+    return functools.reduce(
+        lambda later, item: Delete(item.id, "memory", later),
+        reversed(group[:-1]),
+        Delete(group[-1].id, "memory"),
+    )
+
+
+def _followers(edit: Delete) -> Iterator[Delete]:
+    later = edit.then
+    while later is not None:
+        yield later
+        later = later.then
+
+
+def _text(event: Wire) -> str:
+    return msgspec.json.encode(event).decode()

@@ -1,0 +1,145 @@
+"""An edit from the wish to its end: done, unknown to the service, refused, or never answered."""
+
+from __future__ import annotations
+
+import pytest
+from playbook import counter
+
+from laconic import events as ev
+from laconic.edits import Delete, Edits, Outcome, Truncate
+
+
+def edits() -> Edits:
+    return Edits(counter(), 5.0)
+
+
+def refusal(code: str | None = None, message: str = "", event_id: str | None = None) -> ev.Error:
+    return ev.Error(error=ev.ErrorDetail(code=code, message=message, event_id=event_id))
+
+
+def test_an_acknowledged_edit_is_done_and_no_longer_under_way() -> None:
+    under_way = edits()
+    delete = Delete("a", "memory")
+    assert under_way.send(delete, 0.0) == {
+        "event_id": "ours_1",
+        "type": "conversation.item.delete",
+        "item_id": "a",
+    }
+    assert "a" in under_way
+    assert len(under_way) == 1
+    assert under_way.deadline == 5.0
+    assert under_way.answer(ev.ConversationItemDeleted(item_id="a")) == Outcome(delete, "done")
+    assert "a" not in under_way
+    assert under_way.deadline is None
+
+
+def test_a_truncation_is_acknowledged_by_its_own_event_only() -> None:
+    under_way = edits()
+    cut = Truncate("a", 0, 1500)
+    assert under_way.send(cut, 0.0)["audio_end_ms"] == 1500
+    assert under_way.answer(ev.ConversationItemDeleted(item_id="a")) is None
+    assert under_way.answer(ev.ConversationItemTruncated(item_id="a", audio_end_ms=1500)) == Outcome(cut, "done")
+
+
+def test_what_is_about_something_else_is_not_ours() -> None:
+    under_way = edits()
+    under_way.send(Delete("a", "memory"), 0.0)
+    assert under_way.answer(ev.ConversationItemDeleted(item_id="b")) is None
+    assert under_way.answer(refusal("invalid_value", "no such voice", "theirs")) is None
+    assert under_way.answer(ev.Ping()) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("item_delete_invalid_item_id", "Error deleting item: item with item_id not found", "ours_1"),
+        refusal("item_delete_invalid_item_id", "the item 'item_long_enough' does not exist"),
+        refusal("item_delete_invalid_item_id", "unknown"),
+    ],
+    ids=["by event id", "by the item id quoted", "by kind alone"],
+)
+def test_an_unknown_item_is_gone_however_the_error_is_matched(error: ev.Error) -> None:
+    under_way = edits()
+    under_way.send(Delete("item_long_enough", "memory"), 0.0)
+    outcome = under_way.answer(error)
+    assert outcome is not None
+    assert outcome.result == "gone"
+
+
+def test_an_error_that_could_mean_either_of_two_edits_is_not_guessed() -> None:
+    under_way = edits()
+    under_way.send(Delete("a1", "memory"), 0.0)
+    under_way.send(Delete("b2", "memory"), 0.0)
+    assert under_way.answer(refusal("item_delete_failed", "unknown")) is None
+
+
+def test_a_refused_edit_is_not_tried_again() -> None:
+    under_way = edits()
+    under_way.send(Delete("a", "memory"), 0.0)
+    outcome = under_way.answer(refusal("server_busy", "not now", "ours_1"))
+    assert outcome == Outcome(Delete("a", "memory"), "refused", "not now")
+    assert under_way.tried("a")
+    assert under_way.supports("delete")
+
+
+def test_an_unanswered_edit_is_sent_once_more_and_then_given_up() -> None:
+    under_way = edits()
+    under_way.send(Delete("a", "memory"), 0.0)
+    assert under_way.expire(4.9) == ([], [])
+    again, ended = under_way.expire(5.0)
+    assert [event["event_id"] for event in again] == ["ours_2"]
+    assert ended == []
+    again, ended = under_way.expire(10.0)
+    assert again == []
+    assert [outcome.result for outcome in ended] == ["unanswered"]
+    assert under_way.tried("a")
+
+
+def test_an_answer_to_the_first_try_settles_the_second() -> None:
+    under_way = edits()
+    under_way.send(Delete("a", "memory"), 0.0)
+    under_way.expire(5.0)
+    outcome = under_way.answer(refusal("odd", "", "ours_1"))
+    assert outcome is not None
+    assert outcome.result == "refused"
+
+
+def test_a_very_late_acknowledgement_still_counts() -> None:
+    under_way = edits()
+    under_way.send(Delete("a", "memory"), 0.0)
+    under_way.expire(5.0)
+    under_way.expire(10.0)
+    assert under_way.answer(ev.ConversationItemTruncated(item_id="a")) is None
+    assert under_way.answer(ev.ConversationItemDeleted(item_id="a")) == Outcome(Delete("a", "memory"), "done")
+    assert not under_way.tried("a")
+
+
+def test_a_service_that_never_answers_is_taken_not_to_support_it() -> None:
+    """Two edits of a kind unanswered, none ever done. Other kinds are judged apart."""
+    under_way = edits()
+    for item_id in ("a", "b"):
+        assert under_way.supports("delete")
+        under_way.send(Delete(item_id, "memory"), 0.0)
+        under_way.expire(5.0)
+        under_way.expire(10.0)
+    assert not under_way.supports("delete")
+    assert under_way.supports("truncate")
+
+
+def test_a_service_that_refuses_thrice_is_taken_not_to_support_it() -> None:
+    under_way = edits()
+    for number, item_id in enumerate("abc", 1):
+        under_way.send(Delete(item_id, "memory"), 0.0)
+        under_way.answer(refusal("unknown_event", "what?", f"ours_{number}"))
+    assert not under_way.supports("delete")
+
+
+def test_one_success_outweighs_later_failures() -> None:
+    under_way = edits()
+    under_way.send(Delete("z", "memory"), 0.0)
+    under_way.answer(ev.ConversationItemDeleted(item_id="z"))
+    for item_id in "abc":
+        under_way.send(Delete(item_id, "memory"), 0.0)
+    under_way.expire(5.0)
+    under_way.expire(10.0)
+    assert under_way.supports("delete")

@@ -1,0 +1,115 @@
+"""Reading messages: every event of the protocol, in both dialects, and everything that is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from laconic import events as ev
+from laconic.dialects import GA_NAMES
+
+SAMPLES: dict[str, dict[str, object]] = {
+    "item": {"id": "item_1", "type": "message", "role": "user", "content": []},
+    "session": {"type": "realtime"},
+    "response": {"id": "resp_1"},
+    "part": {"type": "audio"},
+}
+STRINGS = {"item_id": "item_1", "delta": "QUJD", "audio": "QUJD", "transcript": "hi", "text": "hi", "arguments": "{}"}
+
+
+def sample(cls: type[ev.Event]) -> dict[str, object]:
+    """A message with every field of this class that a service would fill."""
+    fields = {field.name for field in msgspec.structs.fields(cls)}
+    message: dict[str, object] = {"type": cls.type, "event_id": "event_1"}
+    message |= {name: value for name, value in SAMPLES.items() if name in fields}
+    message |= {name: value for name, value in STRINGS.items() if name in fields}
+    if "error" in fields:
+        message["error"] = {"type": "invalid_request_error", "code": "x", "message": "m"}
+    return message
+
+
+@pytest.mark.parametrize("cls", ev.EVENTS.values(), ids=lambda cls: cls.type)
+def test_every_event_is_read_as_its_own_class(cls: type[ev.Event]) -> None:
+    """Found by reflection: a class that cannot be read from a plausible message is a mistake."""
+    event = ev.read(json.dumps(sample(cls)))
+    assert type(event) is cls
+    assert event.event_id == "event_1"
+
+
+def test_a_class_is_named_as_the_wire_names_the_event() -> None:
+    """`response.done` is ResponseDone; input transcription drops the words that repeat its prefix."""
+    for name, cls in ev.EVENTS.items():
+        words = name.replace("conversation.item.input_audio_transcription", "input_audio_transcription")
+        assert cls.__name__ == "".join(word.capitalize() for word in words.replace(".", "_").split("_"))
+
+
+@pytest.mark.parametrize(("beta", "ga"), GA_NAMES.items())
+def test_beta_names_are_read_as_their_ga_counterparts(beta: str, ga: str) -> None:
+    message = sample(ev.EVENTS[ga]) | {"type": beta}
+    assert type(ev.read(json.dumps(message))) is ev.EVENTS[ga]
+
+
+def test_bytes_and_text_read_alike_and_the_type_may_stand_anywhere() -> None:
+    text = '{"event_id":"e","previous_item_id":null,"item_id":"i","type":"conversation.item.deleted"}'
+    assert ev.read(text) == ev.read(text.encode()) == ev.ConversationItemDeleted(event_id="e", item_id="i")
+
+
+@pytest.mark.parametrize("raw", ["", "nonsense", "[]", "42", "{", '{"type": 3}', b"\xff\xfe", '"response.done"'])
+def test_what_is_no_event_is_unknown_and_nothing_breaks(raw: ev.Raw) -> None:
+    event = ev.read(raw)
+    assert isinstance(event, ev.Unknown)
+    assert event.name == ""
+
+
+def test_an_event_of_tomorrow_is_unknown_by_name() -> None:
+    assert ev.read('{"type":"response.hologram.delta"}') == ev.Unknown(name="response.hologram.delta")
+
+
+def test_a_known_event_in_another_shape_is_unknown_with_the_reason() -> None:
+    event = ev.read('{"type":"conversation.item.deleted","item_id":7}')
+    assert isinstance(event, ev.Unknown)
+    assert event.name == "conversation.item.deleted"
+    assert "item_id" in (event.reason or "")
+
+
+def test_absent_and_null_predecessors_are_told_apart() -> None:
+    item = {"id": "a", "type": "message"}
+    absent = ev.read(json.dumps({"type": "conversation.item.added", "item": item}))
+    null = ev.read(json.dumps({"type": "conversation.item.added", "item": item, "previous_item_id": None}))
+    assert isinstance(absent, ev.ConversationItemAdded)
+    assert isinstance(null, ev.ConversationItemAdded)
+    assert absent.previous_item_id is msgspec.UNSET
+    assert null.previous_item_id is None
+
+
+@given(st.binary(max_size=200))
+def test_sound_is_measured_from_its_encoded_length(sound: bytes) -> None:
+    """The length of base64 tells the length of what it encodes, padding included."""
+    encoded = msgspec.json.encode({"type": "input_audio_buffer.append", "audio": sound})  # msgspec writes base64
+    event = ev.read(encoded)
+    assert isinstance(event, ev.InputAudioBufferAppend)
+    assert ev.payload_bytes(event.audio) == len(sound)
+
+
+@pytest.mark.parametrize("raw", [b"null", b"12345678", b'""', b'"A="'])
+def test_what_is_no_sound_measures_zero(raw: bytes) -> None:
+    assert ev.payload_bytes(msgspec.Raw(raw)) == 0
+
+
+def test_a_whole_message_is_a_dict_or_an_error() -> None:
+    assert ev.wire('{"type":"x","more":1}') == {"type": "x", "more": 1}
+    with pytest.raises(ValueError, match="not a JSON object"):
+        ev.wire("[1]")
+
+
+def test_every_recorded_message_is_known(recordings: Path) -> None:
+    """Real services, July and August 2026: OpenAI, Azure, Voice Live, xAI, the sideband of a WebRTC call."""
+    lines = [json.loads(line) for path in sorted(recordings.glob("*.jsonl")) for line in path.read_text().splitlines()]
+    strangers = {e.name for line in lines if isinstance(e := ev.read(json.dumps(line["event"])), ev.Unknown)}
+    assert len(lines) > 700
+    assert strangers == set()

@@ -1,0 +1,163 @@
+"""Counting exchanges as a human does, through barge-ins, pauses and tools."""
+
+from __future__ import annotations
+
+from laconic.exchanges import Exchanges
+from laconic.items import Item, Part
+
+
+def user(item_id: str) -> Item:
+    return Item(item_id, role="user", status="completed", parts=[Part("input_audio", None, 2000)])
+
+
+def reply(item_id: str, audio_ms: int = 3000) -> Item:
+    return Item(item_id, role="assistant", status="completed", parts=[Part("output_audio", "Well.", audio_ms)])
+
+
+def exchange(exchanges: Exchanges, n: int, heard_ms: int = 3000) -> None:
+    """The user speaks, a reply is made and heard."""
+    exchanges.entered(user(f"u{n}"), None, None)
+    exchanges.replying(f"r{n}", f"a{n}")
+    exchanges.entered(reply(f"a{n}"), None, None)
+    exchanges.sounded(f"a{n}")
+    exchanges.heard(f"a{n}", heard_ms, False)
+    exchanges.responded(f"r{n}", "completed", [reply(f"a{n}")])
+
+
+def test_an_exchange_is_complete_once_its_reply_is_heard() -> None:
+    exchanges = Exchanges()
+    assert exchanges.count == 0
+    exchanges.entered(user("u1"), None, None)
+    assert exchanges.count == 0
+    exchanges.replying("r1", "a1")
+    exchanges.entered(reply("a1"), user("u1"), None)
+    exchanges.sounded("a1")
+    assert exchanges.heard("a1", 0, False) is None
+    assert exchanges.count == 0
+    assert exchanges.heard("a1", 20, False) is None
+    assert exchanges.count == 1
+    assert (exchanges.number("u1"), exchanges.number("a1"), exchanges.number("x")) == (1, 1, None)
+
+
+def test_each_exchange_has_its_own_number() -> None:
+    exchanges = Exchanges()
+    for n in (1, 2, 3):
+        exchange(exchanges, n)
+    assert exchanges.count == 3
+    assert [exchanges.number(f"u{n}") for n in (1, 2, 3)] == [1, 2, 3]
+    assert [exchanges.number(f"a{n}") for n in (1, 2, 3)] == [1, 2, 3]
+    exchanges.left("u1")
+    assert exchanges.number("u1") is None
+
+
+def test_a_turn_cancelled_before_any_sound_is_a_ghost_and_ends_nothing() -> None:
+    """The user pauses, the service answers, the user goes on: one exchange."""
+    exchanges = Exchanges()
+    exchanges.entered(user("u1"), None, None)
+    exchanges.replying("r1", "a1")
+    assert exchanges.responded("r1", "cancelled", [])
+    exchanges.entered(user("u2"), None, None)
+    assert exchanges.number("u2") == 1
+    assert exchanges.ghost_turns == 1
+    assert exchanges.count == 0
+
+
+def test_a_ghost_without_response_created_is_counted_too() -> None:
+    """`response.done` may come without `response.created` (livekit)."""
+    exchanges = Exchanges()
+    exchanges.entered(user("u1"), None, None)
+    assert exchanges.responded("r1", "cancelled", [])
+    assert exchanges.ghost_turns == 1
+
+
+def test_a_reply_stopped_before_it_was_heard_is_a_ghost_whichever_comes_first() -> None:
+    """The speaker's report may come before or after the end of the response."""
+    for speaker_first in (True, False):
+        exchanges = Exchanges()
+        exchanges.entered(user("u1"), None, None)
+        exchanges.replying("r1", "a1")
+        exchanges.sounded("a1")
+        ghosts: list[object] = []
+        if speaker_first:
+            ghosts.append(exchanges.heard("a1", 0, True))
+        ghosts.append(exchanges.responded("r1", "completed", [reply("a1")]))
+        if not speaker_first:
+            ghosts.append(exchanges.heard("a1", 0, True))
+        assert ghosts == ([None, True] if speaker_first else [False, "r1"])
+        assert exchanges.ghost_turns == 1
+        exchanges.entered(user("u2"), None, None)
+        assert exchanges.number("u2") == 1
+
+
+def test_a_ghost_is_counted_once() -> None:
+    exchanges = Exchanges()
+    exchanges.entered(user("u1"), None, None)
+    exchanges.replying("r1", "a1")
+    exchanges.sounded("a1")
+    exchanges.responded("r1", "cancelled", [reply("a1")])
+    assert exchanges.heard("a1", 0, True) == "r1"
+    assert exchanges.heard("a1", 0, True) is None
+    assert exchanges.ghost_turns == 1
+
+
+def test_a_barge_in_after_some_words_is_no_ghost() -> None:
+    exchanges = Exchanges()
+    exchange(exchanges, 1, heard_ms=700)
+    assert exchanges.heard("a1", 700, True) is None
+    assert exchanges.ghost_turns == 0
+    assert exchanges.count == 1
+
+
+def test_where_nobody_reports_a_completed_reply_was_heard() -> None:
+    exchanges = Exchanges()
+    exchanges.entered(user("u1"), None, None)
+    exchanges.replying("r1", "a1")
+    assert not exchanges.responded("r1", "completed", [reply("a1")])
+    assert exchanges.count == 1
+
+
+def test_a_written_reply_counts_as_read() -> None:
+    exchanges = Exchanges()
+    exchange(exchanges, 1)
+    exchanges.entered(user("u2"), None, None)
+    written = Item("a2", role="assistant", status="completed", parts=[Part("output_text", "Well.")])
+    assert not exchanges.responded("r2", "completed", [written])
+    assert exchanges.count == 2
+
+
+def test_a_response_that_only_calls_a_function_answers_nobody() -> None:
+    exchanges = Exchanges()
+    exchanges.entered(user("u1"), None, None)
+    exchanges.replying("r1", "f1")
+    assert not exchanges.responded("r1", "completed", [Item("f1", "function_call", call_id="c")])
+    assert exchanges.count == 0
+    assert exchanges.ghost_turns == 0
+
+
+def test_the_reply_of_an_earlier_exchange_does_not_answer_the_present_one() -> None:
+    exchanges = Exchanges()
+    exchange(exchanges, 1)
+    exchanges.entered(user("u2"), None, None)
+    exchanges.heard("a1", 3000, False)
+    assert exchanges.count == 1
+
+
+def test_what_is_written_into_the_past_belongs_to_its_neighbour() -> None:
+    exchanges = Exchanges()
+    exchange(exchanges, 1)
+    exchange(exchanges, 2)
+    exchanges.entered(Item("n1", role="system"), user("u1"), reply("a1"))
+    exchanges.entered(Item("n0", role="user"), None, user("u1"))
+    exchanges.entered(Item("n9", role="user"), None, Item("stranger"))
+    assert [exchanges.number(item_id) for item_id in ("n1", "n0", "n9")] == [1, 1, 0]
+    exchanges.entered(user("u1"), None, None)
+    assert exchanges.number("u1") == 1
+
+
+def test_only_the_latest_replies_are_followed() -> None:
+    exchanges = Exchanges()
+    for n in range(70):
+        exchange(exchanges, n)
+    assert exchanges.heard("a0", 0, True) is None
+    assert exchanges.heard("a69", 10, True) is None
+    assert exchanges.count == 70

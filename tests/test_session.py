@@ -1,0 +1,494 @@
+"""The front door, as scripts: what is said and heard on one side, what the session does on the other."""
+
+# A script is an expression until it is asserted.
+# pyright: reportUnusedExpression=false
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from playbook import (
+    Placeholder,
+    Playbook,
+    app,
+    call,
+    counter,
+    heard,
+    notice,
+    reply_begins,
+    reply_done,
+    reply_item,
+    service,
+    to_service,
+    user_item,
+    user_turn,
+    wait,
+)
+
+from laconic.errors import BadInput
+from laconic.session import (
+    Charged,
+    CutOff,
+    EditFailed,
+    Forgot,
+    GhostTurn,
+    Session,
+    Transcribed,
+    Unsupported,
+)
+
+USAGE: dict[str, Any] = {
+    "total_tokens": 200,
+    "input_tokens": 139,
+    "output_tokens": 61,
+    "input_token_details": {
+        "text_tokens": 43,
+        "audio_tokens": 96,
+        "cached_tokens": 64,
+        "cached_tokens_details": {"text_tokens": 0, "audio_tokens": 64},
+    },
+    "output_token_details": {"text_tokens": 18, "audio_tokens": 43},
+}
+SESSION = {
+    "type": "realtime",
+    "model": "gpt-realtime",
+    "audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": True}, "transcription": None}},
+}
+
+
+def script(memory: str = "everything", **options: Any) -> Playbook:
+    """A conversation that has just begun."""
+    return Playbook(Session(memory=memory, ids=counter(), **options)) >> service("session.created", session=SESSION)
+
+
+def say(book: Playbook, *steps: Any) -> Playbook:
+    for step in steps:
+        book = book >> step
+    return book
+
+
+def spoken_exchange(book: Playbook, n: int, previous: str | None, *, heard_ms: int = 2000) -> Playbook:
+    """The user speaks (u1), a reply of two seconds is made (a1) and heard."""
+    book = user_turn(book, f"u{n}", previous)
+    book = reply_begins(book, f"r{n}", f"a{n}", f"u{n}", 2000)
+    book = book >> heard(f"a{n}", heard_ms)
+    return say(book, *reply_done(f"r{n}", f"a{n}", usage=USAGE)) << notice(Charged, response_id=f"r{n}")
+
+
+def held(book: Playbook) -> list[str]:
+    return [item.id for item in book.session.conversation]
+
+
+# --- passing on ---------------------------------------------------------------------------------------------------
+
+
+def test_what_either_side_says_reaches_the_other_untouched() -> None:
+    session = Session(ids=counter())
+    odd = '{ "type" : "of.tomorrow",  "x":1 }'
+    session.from_service(odd, 0.0)
+    session.from_app(b'{"type":"response.create" }', 0.0)
+    raws = [getattr(action, "raw", None) for action in session.actions()]
+    assert raws == [odd, b'{"type":"response.create" }']
+    assert session.unknown_events == 1
+    assert list(session.actions()) == []
+
+
+def test_a_beta_service_is_spoken_to_in_beta() -> None:
+    """Settings, items and responses are respelled; the rest is the same in both dialects and stays as it was."""
+    book = Playbook(Session(ids=counter())) >> service(
+        "session.created", session={"modalities": ["text", "audio"], "turn_detection": None}
+    )
+    settings = {"type": "realtime", "audio": {"output": {"voice": "alloy"}}, "output_modalities": ["audio"]}
+    (
+        book
+        >> app("session.update", session=settings)
+        << to_service("session.update", session={"voice": "alloy", "modalities": ["text", "audio"]})
+        >> app("input_audio_buffer.clear")
+        << to_service("input_audio_buffer.clear")
+    )
+    assert book
+
+
+# --- barge-in -----------------------------------------------------------------------------------------------------
+
+
+def test_a_reply_is_cut_where_the_caller_stopped_hearing_it() -> None:
+    """The response is still running: the cut waits for its end, and its answer is hidden from the app."""
+    book = user_turn(script(), "u1", None)
+    book = reply_begins(book, "r1", "a1", "u1", 2000)
+    book = (
+        book
+        >> heard("a1", 100)
+        >> service("input_audio_buffer.speech_started", item_id="u2", audio_start_ms=4000)
+        >> heard("a1", 740, stopped=True)
+    )
+    book = say(book, *reply_done("r1", "a1", "cancelled", usage=USAGE))
+    (
+        book
+        << notice(Charged, status="cancelled")
+        << to_service("conversation.item.truncate", item_id="a1", content_index=0, audio_end_ms=740)
+        >> service("conversation.item.truncated", hidden=True, item_id="a1", content_index=0, audio_end_ms=740)
+        << notice(CutOff, item_id="a1", heard_ms=740)
+    )
+    assert book
+    reply = book.session.conversation.get("a1")
+    assert reply is not None
+    assert (reply.audio_ms, reply.text) == (740, None)
+
+
+def test_a_reply_already_complete_is_cut_at_once() -> None:
+    """Sound is made several times faster than it plays, so this is the usual case."""
+    book = spoken_exchange(script(), 1, None, heard_ms=300)
+    (book >> heard("a1", 500, stopped=True) << to_service("conversation.item.truncate", item_id="a1", audio_end_ms=500))
+    assert book
+
+
+def test_a_reply_nobody_heard_is_deleted_and_its_turn_was_a_ghost() -> None:
+    book = user_turn(script(), "u1", None)
+    book = reply_begins(book, "r1", "a1", "u1", 2000)
+    book = say(book >> heard("a1", 0, stopped=True), *reply_done("r1", "a1", "cancelled"))
+    (
+        book
+        << notice(Charged, usage=None)
+        << notice(GhostTurn, response_id="r1")
+        << to_service("conversation.item.delete", item_id="a1")
+        >> service("conversation.item.deleted", hidden=True, item_id="a1")
+        << notice(Forgot, item_id="a1", why="not heard", left=1)
+    )
+    assert book
+    assert held(book) == ["u1"]
+    assert book.session.exchanges.ghost_turns == 1
+
+
+def test_a_cut_does_not_wait_for_the_answer_to_the_interruption() -> None:
+    """The next turn is committed and its response about to come: the cut must be known to it."""
+    book = user_turn(script(), "u1", None)
+    book = reply_begins(book, "r1", "a1", "u1", 2000)
+    book = say(book >> heard("a1", 500), *reply_done("r1", "a1", usage=USAGE)) << notice(Charged)
+    book = user_turn(book, "u2", "a1")
+    book = book >> heard("a1", 900, stopped=True) << to_service("conversation.item.truncate", audio_end_ms=900)
+    assert book
+
+
+# --- ghost turns ----------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_reply_left_by_a_cancelled_response_is_swept() -> None:
+    book = user_turn(script(), "u1", None)
+    book = reply_begins(book, "r1", "a1", "u1", 0)
+    empty = reply_item("a1", status="incomplete") | {"content": []}
+    cancelled = {"id": "r1", "status": "cancelled", "conversation_id": "c", "output": [empty], "usage": None}
+    (
+        book
+        >> service("conversation.item.done", item=empty, previous_item_id=None)
+        >> service("response.done", response=cancelled)
+        << notice(Charged, usage=None)
+        << notice(GhostTurn, response_id="r1")
+        << to_service("conversation.item.delete", item_id="a1")
+        >> service("conversation.item.deleted", hidden=True, item_id="a1")
+        << notice(Forgot, why="empty")
+    )
+    assert book
+    assert held(book) == ["u1"]
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_oldest_items_leave_after_the_reply_one_by_one() -> None:
+    """`last:3` after two exchanges: three of four stay."""
+    book = spoken_exchange(script("last:3"), 1, None)
+    book = spoken_exchange(book, 2, "a1")
+    (
+        book
+        << to_service("conversation.item.delete", item_id="u1", event_id=Placeholder("delete"))
+        >> service("conversation.item.deleted", hidden=True, item_id="u1")
+        << notice(Forgot, item_id="u1", role="user", audio_ms=2000, left=3, why="memory")
+    )
+    assert book
+    assert held(book) == ["a1", "u2", "a2"]
+
+
+def test_the_same_rule_works_on_a_beta_service() -> None:
+    """`conversation.item.created` and the beta deltas; there is no `done`."""
+    book = Playbook(Session(memory="last:1", ids=counter())) >> service(
+        "session.created", session={"modalities": ["text", "audio"], "model": "gpt-realtime", "turn_detection": None}
+    )
+    item = reply_item("a1", status="in_progress")
+    done = reply_item("a1", "Hi.") | {"content": [{"type": "audio", "transcript": "Hi."}]}
+    where: dict[str, Any] = {"response_id": "r1", "item_id": "a1", "content_index": 0}
+    (
+        book
+        >> service("conversation.item.created", item=user_item("u1"), previous_item_id=None)
+        >> service("response.created", response={"id": "r1", "status": "in_progress", "conversation_id": "c"})
+        >> service("response.output_item.added", response_id="r1", item=item)
+        >> service("conversation.item.created", item=item, previous_item_id="u1")
+        >> service("response.content_part.added", part={"type": "audio"}, **where)
+        >> service("response.audio.delta", delta="A" * 6400, **where)
+        >> service("response.audio_transcript.delta", delta="Hi.", **where)
+        >> service("response.output_item.done", response_id="r1", item=done)
+        >> service("response.done", response={"id": "r1", "status": "completed", "output": [done], "usage": USAGE})
+        << notice(Charged)
+        << to_service("conversation.item.delete", item_id="u1")
+        >> service("conversation.item.deleted", hidden=True, item_id="u1")
+        << notice(Forgot, item_id="u1", left=1)
+    )
+    assert book
+    reply = book.session.conversation.get("a1")
+    assert reply is not None
+    assert (reply.text, reply.audio_ms) == ("Hi.", 100)
+
+
+def test_exchanges_are_kept_whole() -> None:
+    book = spoken_exchange(script("exchanges:1"), 1, None)
+    book = spoken_exchange(book, 2, "a1")
+    (
+        book
+        << to_service("conversation.item.delete", item_id="u1")
+        << to_service("conversation.item.delete", item_id="a1")
+    )
+    assert book
+    assert book.session.exchanges.count == 2
+
+
+def test_a_call_leaves_only_after_its_output_is_gone() -> None:
+    function_call = {"id": "f", "type": "function_call", "status": "completed", "call_id": "c", "name": "look"}
+    output = {"id": "o", "type": "function_call_output", "call_id": "c", "output": "fog"}
+    (
+        book := script("last:1")
+        >> service("conversation.item.added", item=function_call | {"arguments": "{}"}, previous_item_id=None)
+        >> service("conversation.item.added", item=output, previous_item_id="f")
+        >> service("conversation.item.added", item=user_item("u"), previous_item_id="o")
+        << to_service("conversation.item.delete", item_id="o")
+        >> service("conversation.item.deleted", hidden=True, item_id="o")
+        << notice(Forgot, item_id="o", text="fog")
+        << to_service("conversation.item.delete", item_id="f")
+        >> service("conversation.item.deleted", hidden=True, item_id="f")
+        << notice(Forgot, item_id="f", text="look({})")
+    )
+    assert book
+
+
+def test_if_the_output_stays_the_call_stays() -> None:
+    function_call = {"id": "f", "type": "function_call", "status": "completed", "call_id": "c", "name": "look"}
+    output = {"id": "o", "type": "function_call_output", "call_id": "c", "output": "fog"}
+    refusal = {"code": "odd", "message": "not now", "event_id": "ours_1"}
+    book = (
+        script("last:1")
+        >> service("conversation.item.added", item=function_call, previous_item_id=None)
+        >> service("conversation.item.added", item=output, previous_item_id="f")
+        >> service("conversation.item.added", item=user_item("u"), previous_item_id="o")
+        << to_service("conversation.item.delete", item_id="o")
+        >> service("error", hidden=True, error=refusal)
+        << notice(EditFailed, kind="delete", item_id="o", why="not now")
+    )
+    assert book
+    assert held(book) == ["f", "o", "u"]
+
+
+def test_nothing_is_deleted_while_a_response_runs_or_is_about_to() -> None:
+    book = spoken_exchange(script("last:2"), 1, None)
+    book = user_turn(book, "u2", "a1")  # answered by itself: a response is about to begin
+    book = reply_begins(book, "r2", "a2", "u2", 100)
+    book = book >> heard("a2", 100)
+    book = say(book, *reply_done("r2", "a2", usage=USAGE)) << notice(Charged)
+    book = (
+        book
+        << to_service("conversation.item.delete", item_id="u1")
+        << to_service("conversation.item.delete", item_id="a1")
+    )
+    assert book
+
+
+def test_a_response_the_app_asked_for_is_waited_for_but_not_for_ever() -> None:
+    book = spoken_exchange(script("last:1"), 1, None) << to_service("conversation.item.delete", item_id="u1")
+    (
+        book
+        >> app("response.create")
+        << to_service("response.create")
+        >> service("conversation.item.deleted", hidden=True, item_id="u1")
+        << notice(Forgot, item_id="u1")
+        >> service("conversation.item.added", item=user_item("u2"), previous_item_id="a1")
+        >> wait(4.9)
+        >> wait(0.2)
+        << to_service("conversation.item.delete", item_id="a1")
+    )
+    assert book
+
+
+def test_a_refused_response_is_no_longer_waited_for() -> None:
+    book = (
+        script("last:1")
+        >> app("response.create")
+        << to_service("response.create")
+        >> service("conversation.item.added", item=user_item("u1"), previous_item_id=None)
+        >> service("conversation.item.added", item=user_item("u2"), previous_item_id="u1")
+        >> service("error", error={"code": "conversation_already_has_active_response", "message": "…"})
+        << to_service("conversation.item.delete", item_id="u1")
+    )
+    assert book
+    assert book.session.errors == 1
+
+
+def test_pinned_items_stay() -> None:
+    book = (
+        script("last:1")
+        >> call("u1 is pinned", lambda session, _: session.pin("u1"))
+        >> service("conversation.item.added", item=user_item("u1"), previous_item_id=None)
+        >> service("conversation.item.added", item=user_item("u2"), previous_item_id="u1")
+        >> service("conversation.item.added", item=user_item("u3"), previous_item_id="u2")
+        << to_service("conversation.item.delete", item_id="u2")
+    )
+    assert book
+
+
+def test_an_unknown_memory_is_refused() -> None:
+    with pytest.raises(BadInput):
+        Session(memory="elephant", ids=counter())
+
+
+# --- bad days of edits ----------------------------------------------------------------------------------------------
+
+
+def test_an_item_the_service_does_not_know_is_not_in_the_mirror_either() -> None:
+    """The error answers our edit; the app does not hear of it."""
+    error = {"code": "item_delete_invalid_item_id", "message": "no item u1", "event_id": None}
+    book = (
+        script("last:1")
+        >> service("conversation.item.added", item=user_item("u1", "Hello."), previous_item_id=None)
+        >> service("conversation.item.added", item=user_item("u2"), previous_item_id="u1")
+        << to_service("conversation.item.delete", item_id="u1")
+        >> service("error", hidden=True, error=error)
+        << notice(Forgot, item_id="u1", text="Hello.", left=1)
+    )
+    assert book
+    assert held(book) == ["u2"]
+
+
+def test_a_service_that_does_not_delete_is_noticed_and_left_alone() -> None:
+    """No acknowledgement: tried once more, given up; after two of them we say so once and stop."""
+    book = (
+        script("last:1")
+        >> service("conversation.item.added", item=user_item("u1"), previous_item_id=None)
+        >> service("conversation.item.added", item=user_item("u2"), previous_item_id="u1")
+        << to_service("conversation.item.delete", item_id="u1", event_id="ours_1")
+        >> wait(5)
+        << to_service("conversation.item.delete", item_id="u1", event_id="ours_2")
+        >> wait(5)
+        << notice(EditFailed, item_id="u1")
+        >> service("conversation.item.added", item=user_item("u3"), previous_item_id="u2")
+        << to_service("conversation.item.delete", item_id="u2", event_id="ours_3")
+        >> wait(5)
+        << to_service("conversation.item.delete", item_id="u2", event_id="ours_4")
+        >> wait(5)
+        << notice(EditFailed, item_id="u2")
+        << notice(Unsupported, kind="delete")
+        >> service("conversation.item.added", item=user_item("u4"), previous_item_id="u3")
+    )
+    assert book
+    assert held(book) == ["u1", "u2", "u3", "u4"]
+    assert book.session.deadline is None
+
+
+def test_a_late_acknowledgement_is_believed_and_hidden() -> None:
+    book = (
+        script("last:1")
+        >> service("conversation.item.added", item=user_item("u1"), previous_item_id=None)
+        >> service("conversation.item.added", item=user_item("u2"), previous_item_id="u1")
+        << to_service("conversation.item.delete", item_id="u1")
+        >> wait(5)
+        << to_service("conversation.item.delete", item_id="u1")
+        >> wait(5)
+        << notice(EditFailed)
+        >> service("conversation.item.deleted", hidden=True, item_id="u1")
+        << notice(Forgot, item_id="u1")
+    )
+    assert book
+    assert held(book) == ["u2"]
+
+
+def test_the_apps_own_deletes_and_their_answers_are_its_own() -> None:
+    book = (
+        script("last:9")
+        >> service("conversation.item.added", item=user_item("u1"), previous_item_id=None)
+        >> app("conversation.item.delete", item_id="u1")
+        << to_service("conversation.item.delete", item_id="u1")
+        >> service("conversation.item.deleted", item_id="u1")
+        >> app("conversation.item.delete", item_id="u1")
+        << to_service("conversation.item.delete", item_id="u1")
+        >> service("error", error={"code": "item_delete_invalid_item_id", "message": "no item u1"})
+    )
+    assert book
+    assert held(book) == []
+
+
+def test_nothing_is_sent_once_the_conversation_is_over() -> None:
+    book = (
+        script("last:1")
+        >> service("conversation.item.added", item=user_item("u1"), previous_item_id=None)
+        >> call("it ends", lambda session, now: session.end(now))
+        >> service("conversation.item.added", item=user_item("u2"), previous_item_id="u1")
+    )
+    assert book
+    assert book.session.deadline is None
+
+
+def test_an_edit_under_way_leaves_open_who_holds_what() -> None:
+    book = (
+        script("last:1")
+        >> service("conversation.item.added", item=user_item("u1"), previous_item_id=None)
+        >> service("conversation.item.added", item=user_item("u2"), previous_item_id="u1")
+        << to_service("conversation.item.delete", item_id="u1")
+    )
+    assert book
+    assert book.session.unsettled("u1")
+    assert not book.session.unsettled("u2")
+
+
+# --- the bill ---
+
+
+def test_a_response_is_charged_by_the_model_the_service_names() -> None:
+    """The second turn of the three-turn session of 2026-08-03: $0.0042616 (COST.md §1)."""
+    book = spoken_exchange(script(), 1, None)
+    assert book
+    assert book.session.meter.total.nanodollars == 4_261_600
+
+
+def test_the_users_own_name_for_the_model_comes_first() -> None:
+    """On Azure the service may answer with a deployment's name."""
+    session = Session(ids=counter(), model="gpt-realtime-2.1-mini")
+    session.from_service(json.dumps({"type": "session.created", "session": SESSION}), 0.0)
+    assert session.meter.rates is not None
+    assert session.meter.rates.name == "gpt-realtime-2.1-mini"
+
+
+def test_transcription_is_a_bill_of_its_own() -> None:
+    settings = SESSION | {"audio": {"input": {"transcription": {"model": "whisper-1"}, "turn_detection": None}}}
+    name = "conversation.item.input_audio_transcription.completed"
+    book = (
+        script()
+        >> service("session.updated", session=settings)
+        >> service("conversation.item.added", item=user_item("u1"), previous_item_id=None)
+        >> service(name, item_id="u1", transcript="Hi", status="in_progress")
+        >> service(name, item_id="u1", transcript="Hi there", usage={"type": "duration", "seconds": 3})
+        << notice(Transcribed, item_id="u1")
+    )
+    assert book
+    assert book.session.meter.total.nanodollars == 3 * 100_000
+
+
+def test_an_out_of_band_response_is_billed_and_changes_nothing_else() -> None:
+    response = {"id": "r9", "conversation_id": None, "output": [reply_item("x")]}
+    book = (
+        script()
+        >> service("response.created", response=response | {"status": "in_progress"})
+        >> service("response.output_item.added", response_id="r9", item=reply_item("x", status="in_progress"))
+        >> service("response.done", response=response | {"status": "completed", "usage": USAGE})
+        << notice(Charged, response_id="r9")
+    )
+    assert book
+    assert held(book) == []
+    assert book.session.exchanges.count == 0
