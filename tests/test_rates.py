@@ -99,7 +99,7 @@ def test_a_user_s_table_wins_field_by_field() -> None:
     assert changed is not None
     assert ours is not None
     assert mine is not None
-    assert (changed.audio_in, changed.audio_out, changed.note) == (16_000, 64_000, "half")
+    assert (changed.audio_in, changed.audio_out, changed.note) == (16_000, 64_000, "half price")
     assert ours.audio_in == 32_000
     assert (mine.per_minute, mine.source, mine.kind, mine.priced) == (10_000_000, "your own table", "models", True)
     assert len(own) == len(TABLE) + 1

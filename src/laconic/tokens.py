@@ -25,6 +25,7 @@ from laconic.laws import Laws
 
 __all__ = [
     "Tokens",
+    "arguments_read_again",
     "assistant_audio_tokens",
     "generated_tokens",
     "instructions_tokens",
@@ -201,8 +202,7 @@ def item_tokens(
         return Tokens(laws.truncated_reply_text, 0 if sound_dropped else audio)
     tokens = (generated or {}).get(item.id) or generated_tokens(item, laws)
     text = tokens.text + laws.reply_framing
-    if laws.compacts_arguments and item.arguments:
-        text -= text_tokens(item.arguments) - text_tokens(_compact(item.arguments))
+    text -= text_tokens(item.arguments or "") - text_tokens(arguments_read_again(item, laws))
     if sound_dropped:
         return Tokens(max(0, text - laws.dropped_reply_discount(tokens.audio)))
     return Tokens(text, tokens.audio)
@@ -217,7 +217,11 @@ def _told_tokens(parts: Sequence[Part], laws: Laws) -> Tokens:
     return Tokens(words + framing, user_audio_tokens(audio_ms, laws), images)
 
 
-def _compact(arguments: str) -> str:
+def arguments_read_again(item: Item, laws: Laws) -> str:
+    """A call's arguments as they stand in the next input: as they were made, or without blanks (Azure)."""
+    arguments = item.arguments or ""
+    if not laws.compacts_arguments:
+        return arguments
     try:
         return json.dumps(json.loads(arguments), ensure_ascii=False, separators=(",", ":"))
     except ValueError:
