@@ -12,7 +12,7 @@ import wave
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from laconic.errors import BadInput
 
@@ -47,9 +47,14 @@ class Line:
     """How long the silence at each `|` lasts, milliseconds."""
 
     def pcm(self) -> bytes:
-        """The clip's sound: PCM16, mono, `CLIP_RATE`."""
-        with wave.open(str(self.clip_path)) as wav:
-            return wav.readframes(wav.getnframes())
+        """The clip's sound: PCM16, mono, `CLIP_RATE`. Raises BadInput if the file is missing or in another shape."""
+        try:
+            with wave.open(str(self.clip_path)) as wav:
+                if (wav.getnchannels(), wav.getsampwidth(), wav.getframerate()) != (1, 2, CLIP_RATE):
+                    raise BadInput(f"The clip {self.clip_path} must be mono with 16 bits at {CLIP_RATE} Hz; convert it")
+                return wav.readframes(wav.getnframes())
+        except (OSError, EOFError, wave.Error) as error:
+            raise BadInput(f"The clip {self.clip_path} cannot be read: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +97,9 @@ def load(name: str) -> Scenario:
     )
 
 
-def _line(path: Path, nth: int, table: Mapping[str, Any]) -> Line:
+def _line(path: Path, nth: int, given: object) -> Line:
     where = f"line {nth} of the scenario {path}"
+    table = cast("Mapping[str, Any]", given) if isinstance(given, dict) else {}
     known = {"text", "clip", "after", "wait_ms", "into_reply_ms", "note", "reading", "pause_ms"}
     if unknown := sorted(set(table) - known):
         raise BadInput(
