@@ -25,10 +25,18 @@ class Ids:
 
     def letters(self, length: int) -> str:
         """Some letters and digits, at most 32: the body of an id, or the padding of a delta."""
-        self._made += 1
-        number = int.from_bytes(hashlib.blake2b(f"{self._seed}:{self._made}".encode(), digest_size=32).digest(), "big")
+        number = self._number()
         letters: list[str] = []
         for _ in range(length):
             number, place = divmod(number, len(_ALPHABET))
             letters.append(_ALPHABET[place])
         return "".join(letters)
+
+    def draw(self) -> float:
+        """A number from [0, 1), the next of this seed's."""
+        return (self._number() >> 203) / (1 << 53)
+
+    def _number(self) -> int:
+        """256 bits."""
+        self._made += 1
+        return int.from_bytes(hashlib.blake2b(f"{self._seed}:{self._made}".encode(), digest_size=32).digest(), "big")

@@ -164,9 +164,8 @@ class Service:
         """When to tick next; None when the connection is closing."""
         if self.closing is not None:
             return None
-        idle = () if self._idle_at is None else (self._idle_at,)
-        pending = () if self.pending is None else (self.pending,)
-        return min(self._expires_at, *idle, *pending)
+        moments = (self._expires_at, self._idle_at, self.pending)
+        return min(moment for moment in moments if moment is not None)
 
     @property
     def pending(self) -> float | None:

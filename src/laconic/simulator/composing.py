@@ -1,0 +1,90 @@
+"""From what is held to what will be said: a mind, a voice, and the habits of the model they stand in for.
+
+The mind gets words and nothing else, those that can be heard in what the conversation holds at this moment. What it
+answers becomes outputs of a response: a message, spoken or written, and function calls behind it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from laconic.items import Item, Wire
+from laconic.simulator.answering import Composed
+from laconic.simulator.minds.reply import HeardItem, Mind
+from laconic.simulator.responding import Call, Message, Output
+from laconic.simulator.speech import Spoken
+
+__all__ = ["MindAndVoice", "Says", "heard_items", "written_arguments"]
+
+_COMMENTARY = {"en": "Let me look that up for you.", "ja": "少しお待ちください。"}
+
+
+class Says(Protocol):
+    """What `speech.Speech` does."""
+
+    def say(
+        self,
+        text: str,
+        lang: str = "en",
+        *,
+        reading: str | None = None,
+        voice: str | None = None,
+        speed: float | None = None,
+    ) -> Spoken: ...
+
+
+class MindAndVoice:
+    """`commentary`: whether a model that marks its phases says a word before it calls a function (2.1 did, in three
+    of four probes)."""
+
+    def __init__(self, mind: Mind, voice: Says, *, commentary: bool = True) -> None:
+        self._mind, self._voice, self._commentary = mind, voice, commentary
+
+    def compose(self, items: Sequence[Item], settings: Wire) -> Composed:
+        """What this response will be, and how long the mind thinks about it."""
+        second = settings["model"].startswith("gpt-realtime-2")
+        tools: list[Mapping[str, Any]] = settings["tools"] if settings["tool_choice"] != "none" else []
+        reply = self._mind.answer(heard_items(items), settings["instructions"], tools)
+        outputs: list[Output] = []
+        text, reading = reply.text, reply.reading
+        if not text and reply.calls and second and self._commentary:
+            text, reading = _COMMENTARY["ja" if reply.lang == "ja" else "en"], None
+        phase = ("commentary" if reply.calls else "final_answer") if second else None
+        if text:
+            spoken = settings["output_modalities"] == ["audio"] and not reply.text_only
+            if spoken:
+                sound: Wire = settings["audio"]["output"]
+                voice = sound["voice"] if isinstance(sound["voice"], str) else None
+                said = self._voice.say(text, reply.lang, reading=reading, voice=voice, speed=sound["speed"])
+                outputs.append(Message(said.words, said.pcm, phase))
+            else:
+                outputs.append(Message([(text, 0, 0)], None, phase))
+        outputs += [Call(name, written_arguments(given, pretty=not second)) for name, given in reply.calls]
+        return Composed(outputs, reply.delay_ms / 1000)
+
+
+def heard_items(items: Sequence[Item]) -> list[HeardItem]:
+    """Items as a mind takes them."""
+    names = {item.call_id: item.name for item in items if item.type == "function_call"}
+    return [_heard_item(item, names) for item in items]
+
+
+def _heard_item(item: Item, names: Mapping[str | None, str | None]) -> HeardItem:
+    if item.type == "function_call":
+        return HeardItem("tool", item.arguments, "call", item.name)
+    if item.type == "function_call_output":
+        return HeardItem("tool", item.output, "output", names.get(item.call_id))
+    sounds = any(part.is_audio for part in item.parts)
+    return HeardItem(item.role or "tool", item.text, "audio" if sounds else "text")
+
+
+def written_arguments(arguments: Mapping[str, Any], *, pretty: bool) -> str:
+    """Arguments as models write them: gpt-realtime with blanks and lines (recorded), 2.x without."""
+    if not pretty:
+        return json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
+    fields = ", \n".join(
+        f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in arguments.items()
+    )
+    return f"{{  \n{fields} \n}} \n" if fields else "{}"
