@@ -15,7 +15,7 @@ from laconic.terminal.columns import clip, width_of
 from laconic.terminal.page import Page
 from laconic.terminal.words import Words, minutes, seconds
 
-__all__ = ["amount", "bill_line", "summary"]
+__all__ = ["amount", "bill_line", "charge_rows", "summary"]
 
 _FORGOTTEN_SHOWN = 8
 _QUOTED = 50
@@ -74,7 +74,7 @@ def summary(session: Session, page: Page, duration_s: float, *, model: str, pret
     total = meter.total
     key = ("sum_cost" if total.charges else "sum_cost_bare") + ("_pretend" if pretend else "")
     rows.append(words(key, cost=amount(total, words), model=model))
-    rows += _charges(total, words)
+    rows += charge_rows(total, words)
     if meter.rates is None and meter.responses:
         rows.append(words("sum_no_price", model=model))
     elif total.unknown:
@@ -94,7 +94,7 @@ def _forgotten(page: Page) -> Iterator[str]:
         yield "  " + words("sum_more", more=len(by_memory) - _FORGOTTEN_SHOWN)
 
 
-def _charges(total: Cost, words: Words) -> Iterator[str]:
+def charge_rows(total: Cost, words: Words) -> Iterator[str]:
     """One row for each kind of charge, in columns."""
     table = [
         (words(charge.what), _count(charge, words), dollars(charge.nanodollars, total.currency))
