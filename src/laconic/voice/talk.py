@@ -25,6 +25,8 @@ from typing import Any, Literal, Protocol, cast
 import msgspec
 
 from laconic import events as ev
+from laconic.client import refusals
+from laconic.client.endpoints import Endpoint
 from laconic.errors import Dropped, Refused, Unreachable
 from laconic.events import Raw
 from laconic.items import Wire
@@ -49,15 +51,6 @@ _RACES = frozenset(
         "input_audio_buffer_commit_empty",
     }
 )
-_FATAL = frozenset(
-    {
-        "insufficient_quota",
-        "credit_balance_exhausted",
-        "invalid_api_key",
-        "account_deactivated",
-        "billing_hard_limit_reached",
-    }
-)
 
 _BEAT_S = 0.1
 """How often it is asked what was heard, and the view told."""
@@ -72,8 +65,10 @@ _UNSENT = 250
 
 
 class Connection(Protocol):
-    """An open connection to a service. Both raise Dropped once it has ended."""
+    """An open connection to a service. Both verbs raise Dropped once it has ended."""
 
+    @property
+    def endpoint(self) -> Endpoint: ...
     async def recv(self) -> Raw: ...
     async def send(self, raw: Raw, /) -> None: ...
 
@@ -345,7 +340,7 @@ class Talk:
             case ev.ResponseOutputAudioDelta():
                 self._play(event)
             case ev.Error():
-                if self._troubled(event.error):
+                if self._troubled(event):
                     return
             case ev.ResponseDone():
                 self._responded(event)
@@ -405,40 +400,27 @@ class Talk:
     def _responded(self, event: ev.ResponseDone) -> None:
         self._silenced.discard(event.response.get("id") or "")
         details = cast(Wire, event.response.get("status_details") or {})
-        error = cast(Wire, details.get("error") or {})
-        _raise_if_fatal(error.get("code"), error.get("type"), error.get("message") or "")
+        if details.get("error"):
+            self._end_if_fatal(ev.Error(error=msgspec.convert(details["error"], ev.ErrorDetail)))
 
-    def _troubled(self, error: ev.ErrorDetail) -> bool:
+    def _troubled(self, event: ev.Error) -> bool:
         """Whether this error is nothing to show. Raises if it is the end."""
-        _raise_if_fatal(error.code, error.type, error.message)
-        if error.code == "session_expired":
+        self._end_if_fatal(event)
+        said = (event.error.message or event.error.code or "").strip().rstrip(".。")
+        if event.error.code == "session_expired":
             raise Dropped(
-                f"the service ended the session: {_sentence(error.message)}; start again to go on talking",
+                f"the service ended the session ({said}); start again to go on talking",
                 ja="サービスがセッションの時間切れで接続を終了しました。続けるにはもう一度起動してください。",
             )
-        if error.code in _RACES:
-            return True
-        if not self._configured.is_set():
-            what = "the settings" if self._greeted else "the connection"
+        if not self._greeted:
+            raise refusals.refused(self._connection.endpoint, event)
+        if not self._configured.is_set():  # one bad field discards all of a session.update (recorded 2026-09-18)
             raise Refused(
-                f"the service refused {what}: {_sentence(error.message or error.code or '')}; change the"
-                " flag or the line of the configuration file it names",
-                ja=f"サービスが設定を拒否しました: {_sentence(error.message or error.code or '')}。"
-                "該当するオプションや設定ファイルを直してください。",
+                f"the service refused the settings ({said}); change the flag, or the line of the --config file, it names",
+                ja=f"サービスが設定を拒否しました（{said}）。該当するオプションか --config の行を直してください。",
             )
-        return False
+        return event.error.code in _RACES
 
-
-def _raise_if_fatal(code: str | None, kind: str | None, message: str) -> None:
-    """Codes that no retry mends; they may sit in `type` instead (livekit#7805)."""
-    fatal = next((name for name in (code, kind) if name in _FATAL), None)
-    if fatal is not None:
-        raise Refused(
-            f"the service refused to go on ({fatal}): {_sentence(message) or 'it gave no reason'};"
-            " check the key and the account's balance",
-            ja=f"サービスが続行を拒否しました（{fatal}）。キーとアカウントの残高を確認してください。",
-        )
-
-
-def _sentence(message: str) -> str:
-    return message.strip().rstrip(".。")
+    def _end_if_fatal(self, event: ev.Error) -> None:
+        if refusals.is_fatal(event):
+            raise refusals.refused(self._connection.endpoint, event)

@@ -1,0 +1,160 @@
+"""A virtual microphone and speaker for a machine without a sound card, headless, as root too.
+
+PipeWire with its PulseAudio door runs in a folder of its own and is found through two environment variables, so the
+sound of whoever runs the tests is left alone. What laconic plays on the default output goes to the sink `spk`, whose
+monitor we record; what we play into the sink `micfeed` is what the default input hears. With the echo switched on,
+the speaker is also fed into the microphone, 60 ms later and 13 dB quieter: two devices on one desk.
+
+PulseAudio itself will not do: PortAudio stalls on its ALSA plugin. Debian: dbus pipewire pipewire-bin pipewire-pulse
+pipewire-alsa wireplumber pulseaudio-utils, and libportaudio2 for the second back end.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+__all__ = ["PROGRAMS", "Desk", "Sound", "find", "samples", "speech"]
+
+Sound = npt.NDArray[np.float64]
+
+PROGRAMS = ["dbus-daemon", "pipewire", "wireplumber", "pipewire-pulse", "pactl", "pw-metadata", "paplay", "parec"]
+
+
+class Desk:
+    """One virtual microphone, one virtual speaker, and the air between them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._daemons = list[subprocess.Popen[bytes]]()
+
+    def start(self) -> None:
+        bus = self.folder / "bus"
+        self._daemon("dbus-daemon", "--session", f"--address=unix:path={bus}", "--nofork", "--nopidfile")
+        until(bus.exists)
+        self._daemon("pipewire")
+        until((self.folder / "pipewire-0").exists)
+        self._daemon("wireplumber")
+        self._daemon("pipewire-pulse")
+        until(lambda: subprocess.run(["pactl", "info"], capture_output=True, check=False).returncode == 0)
+        pactl("load-module", "module-null-sink", "sink_name=spk", "rate=48000", "channels=2")
+        pactl("load-module", "module-null-sink", "sink_name=micfeed", "rate=48000", "channels=1", "channel_map=mono")
+        pactl(
+            "load-module",
+            "module-remap-source",
+            "master=micfeed.monitor",
+            "source_name=mic",
+            "channels=1",
+            "channel_map=mono",
+            "source_properties=device.description=desk-microphone",
+        )
+        until(lambda: "\tmic\t" in pactl("list", "short", "sources"))
+        # A larger period: 10 ms ones miss their deadline on a small virtual machine.
+        for setting in ("clock.min-quantum", "clock.quantum"):
+            subprocess.run(["pw-metadata", "-n", "settings", "0", setting, "1024"], check=True, capture_output=True)
+        pactl("set-default-sink", "spk")
+        pactl("set-default-source", "mic")
+
+    def end(self) -> None:
+        for daemon in reversed(self._daemons):
+            daemon.terminate()
+        for daemon in self._daemons:
+            daemon.wait(timeout=10)
+
+    @contextmanager
+    def echo(self) -> Generator[None]:
+        """While open, the microphone hears the speaker, later and quieter."""
+        module = pactl("load-module", "module-loopback", "source=spk.monitor", "sink=micfeed", "latency_msec=60")
+        time.sleep(1)
+        stream = pactl("list", "short", "sink-inputs").splitlines()[-1].split("\t")[0]
+        pactl("set-sink-input-volume", stream, "60%")  # a cubic scale: −13 dB
+        try:
+            yield
+        finally:
+            pactl("unload-module", module)
+
+    def speak(self, wav: Path) -> subprocess.Popen[bytes]:
+        """The user says this into the microphone."""
+        return subprocess.Popen(["paplay", "-d", "micfeed", str(wav)])
+
+    @contextmanager
+    def listen(self) -> Generator[Callable[[], Sound]]:
+        """Records the speaker while open; calling what it gives ends the recording and returns it, 24 kHz."""
+        recorder = subprocess.Popen(
+            ["parec", "-d", "spk.monitor", "--rate=24000", "--channels=1", "--format=s16le", "--latency-msec=20"],
+            stdout=subprocess.PIPE,
+        )
+        time.sleep(0.3)
+
+        def recorded() -> Sound:
+            recorder.terminate()
+            out, _ = recorder.communicate(timeout=10)
+            return samples(out)
+
+        try:
+            yield recorded
+        finally:
+            recorder.terminate()
+            recorder.wait(timeout=10)
+
+    def _daemon(self, *command: str) -> None:
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        environment = os.environ | {
+            "HOME": str(home),
+            "XDG_RUNTIME_DIR": str(self.folder),
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={self.folder}/bus",
+        }
+        with (self.folder / f"{command[0]}.log").open("wb") as log:
+            self._daemons.append(
+                subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+            )
+
+
+def pactl(*arguments: str) -> str:
+    done = subprocess.run(["pactl", *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def until(true: Callable[[], object], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            pytest.fail(f"the virtual devices did not come up within {seconds} s")
+        time.sleep(0.05)
+
+
+def samples(pcm: bytes) -> Sound:
+    return np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2").astype(np.float64)
+
+
+def find(part: Sound, whole: Sound) -> tuple[int, float]:
+    """Where `part` is in `whole` (frame) and how well it fits there (correlation, 1 is exact)."""
+    size = 1 << int(np.ceil(np.log2(len(whole) + len(part))))
+    match = np.fft.irfft(np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size)), size)[: len(whole)]
+    at = int(np.argmax(match))
+    there = whole[at : at + len(part)]
+    here = part[: len(there)]
+    return at, float(here @ there / (np.linalg.norm(here) * np.linalg.norm(there) + 1e-9))
+
+
+def speech(seconds: float, seed: int, gaps: bool = True) -> bytes:
+    """Sound with the rhythm and the spectrum of speech, PCM16 24 kHz; without gaps, where a cut must be seen."""
+    rng, rate = np.random.default_rng(seed), 24_000
+    t = np.arange(int(seconds * rate)) / rate
+    phase = (
+        2 * np.pi * np.cumsum(130 + 40 * np.sin(2 * np.pi * 0.7 * t + seed) + 20 * np.sin(2 * np.pi * 3.1 * t)) / rate
+    )
+    voice = sum(np.sin(k * phase + rng.uniform(0, 6)) / k for k in range(1, 25))
+    loud = rng.uniform(0.0 if gaps else 0.5, 1, int(seconds * 5) + 1)
+    envelope = np.interp(t, np.arange(len(loud)) / 5, np.where(loud > 0.3, loud, 0))
+    sound = envelope * (voice + 0.3 * rng.standard_normal(len(t)))
+    return np.asarray(np.rint(12000 * sound / np.abs(sound).max())).astype("<i2").tobytes()
