@@ -416,7 +416,7 @@ class Talk:
             raise refusals.refused(self._connection.endpoint, event)
         if not self._configured.is_set():  # one bad field discards all of a session.update (recorded 2026-09-18)
             raise Refused(
-                f"the service refused the settings ({said}); change the flag, or the line of the --config file, it names",
+                f"the service refused the settings ({said}); change the flag or the --config line it names",
                 ja=f"サービスが設定を拒否しました（{said}）。該当するオプションか --config の行を直してください。",
             )
         return event.error.code in _RACES
