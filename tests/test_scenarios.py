@@ -61,7 +61,7 @@ def test_pauses_are_in_the_sound_and_not_in_the_text() -> None:
     assert (line.text, line.pauses, line.pause_ms) == (
         "My favorite color is dark green.",
         "My favorite color is | dark green.",
-        700,
+        740,
     )
 
 

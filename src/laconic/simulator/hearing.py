@@ -288,7 +288,7 @@ def _folder(folder: Path) -> dict[str, bytes]:
                 rate = wav.getframerate()
                 samples = np.frombuffer(wav.readframes(wav.getnframes()), "<i2") if shape == (1, 2) else None
         except (wave.Error, EOFError) as error:
-            raise BadInput(f"The clip {path} is not a WAV file that can be read: {error}") from error
+            raise BadInput(f"The clip {path} cannot be read as a WAV file: {error}") from error
         if samples is None:
             raise BadInput(f"The clip {path} is not mono with 16 bits; convert it first")
         sound = soxr.resample(samples.astype(np.float32), rate, _RATE)
