@@ -186,7 +186,9 @@ def test_time_is_charged_as_reported_and_messages_one_by_one() -> None:
 
 def test_time_nobody_reported_is_the_session_s_own() -> None:
     meter = Meter(rates("gpt-live-1"))
+    assert meter.total == Cost()
     meter.response("resp_1", "completed", Usage(text_in=100, audio_out=100))
+    assert meter.total == Cost(unknown=1)
     meter.elapsed(90_000)
     meter.elapsed(60_000)
     assert meter.total.charges == (Charge("time", 90_000, "minute", 50_000_000, 75_000_000),)

@@ -9,7 +9,7 @@ caller has one, is kept apart from the total.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from laconic.rates import Rates
 from laconic.usage import TranscriptionUsage, Usage
@@ -92,6 +92,7 @@ class Meter:
         self._transcriptions: dict[str, Metered] = {}
         self._messages = 0
         self._session_ms = 0
+        self._settled = Cost()  # the sum of all entries so far: a screen asks often
 
     @property
     def currency(self) -> str:
@@ -116,8 +117,7 @@ class Meter:
     @property
     def total(self) -> Cost:
         """Everything so far, without estimates."""
-        entries = (*self.responses, *self.transcriptions)
-        return self._sum([*(entry.cost for entry in entries), self._session_cost()])
+        return self._sum([self._settled, self._session_cost()])
 
     @property
     def estimated(self) -> Cost:
@@ -146,6 +146,7 @@ class Meter:
         else:
             cost = Cost(unknown=1, currency=self.currency)
             estimated = price(estimate, self.rates) if estimate is not None else Cost(currency=self.currency)
+        self._settle(known, cost)
         self._responses[response_id] = Metered(response_id, status, kind, usage, cost, estimated)
         return cost
 
@@ -168,6 +169,7 @@ class Meter:
         if usage is None and rates is not None and rates.per_minute is not None and audio_ms:
             estimated = Cost((_time("transcription", audio_ms, rates.per_minute),), currency=self.currency)
         entry = Metered(item_id, "completed", "transcription", usage, cost, estimated)
+        self._settle(known, cost)
         self._transcriptions[item_id] = entry
         return cost
 
@@ -180,6 +182,12 @@ class Meter:
         response has said how much of it is billed."""
         self._session_ms = max(self._session_ms, session_ms)
 
+    def _settle(self, known: Metered | None, cost: Cost) -> None:
+        """Add a new cost to the sum, in place of the unknown one it may replace."""
+        self._settled += cost
+        if known is not None:
+            self._settled = replace(self._settled, unknown=self._settled.unknown - known.cost.unknown)
+
     def _session_cost(self) -> Cost:
         """What is billed for the session as a whole."""
         charges: list[Charge] = []
@@ -187,9 +195,13 @@ class Meter:
         if rates is not None and rates.per_message is not None and self._messages:
             sum_ = self._messages * rates.per_message
             charges.append(Charge("messages", self._messages, "message", rates.per_message, sum_))
-        if rates is not None and rates.per_minute is not None and self._session_ms and self.usage.billable_ms is None:
-            charges.append(_time("time", self._session_ms, rates.per_minute))
-        return Cost(tuple(charges), currency=self.currency)
+        unknown = 0
+        if rates is not None and rates.per_minute is not None and self.usage.billable_ms is None:
+            if self._session_ms:
+                charges.append(_time("time", self._session_ms, rates.per_minute))
+            # Answered, and nobody has said how long it took.
+            unknown = int(bool(self._responses) and not self._session_ms)
+        return Cost(tuple(charges), unknown, self.currency)
 
     def _sum(self, costs: Iterable[Cost]) -> Cost:
         return sum(costs, Cost(currency=self.currency))
