@@ -171,7 +171,7 @@ def test_module_runs_and_imports_nothing_heavy():
     """`python -m laconic --help` works, and neither sound nor sockets were imported for it."""
     script = (
         "import sys; from laconic.cli import main; code = main(['--help'])\n"
-        "heavy = {'numpy', 'websockets', 'textual', 'asyncio', 'msgspec'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'websockets', 'textual', 'asyncio'} & set(sys.modules)\n"
         "sys.exit(code or (', '.join(heavy) if heavy else 0))"
     )
     env = os.environ | {"LC_ALL": "C.UTF-8"}
