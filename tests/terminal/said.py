@@ -8,9 +8,9 @@ from itertools import count
 from typing import Any
 
 from laconic.session import Notice, Session, ToApp
-from laconic.terminal.lines import Lines
 from laconic.terminal.page import Page
 from laconic.voice.playout import Played
+from laconic.voice.talk import View
 
 Wire = dict[str, Any]
 
@@ -24,7 +24,7 @@ class Told:
         numbers = count(1)
         self.session = Session(ids=lambda: f"ours_{next(numbers)}", memory=memory)
         self.page = Page(self.session.conversation, Words(lang))
-        self.view: Lines | None = None
+        self.view: View | None = None
         self.now = 0.0
         settings: Wire = {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad"}}}}
         if transcription:
