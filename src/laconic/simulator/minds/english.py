@@ -43,7 +43,7 @@ _TOLD = (
     ("work", rf"\bi works? (?P<value>(?:as|at|in|for)\b[^.,;!?]+?){_END}"),
 )
 _MY = re.compile(
-    rf"\bmy (?P<key>[a-z][a-z' ]{{1,40}}?) (?:is|are|was) (?P<called>called )?(?P<value>[^.,;!?]+?){_END}", re.I
+    rf"\bmy (?P<key>[a-z][a-z' ]{{1,40}}?) (?:is|are) (?P<called>called )?(?P<value>[^.,;!?]+?){_END}", re.I
 )
 _REMEMBER = re.compile(
     r"\b(?:please |now |do )*(?:remember|keep in mind)(?: that|:|,)? (?P<value>[^.!?]{4,})", re.IGNORECASE
@@ -78,7 +78,8 @@ def _sentences(words: str) -> list[str]:
 
 def _key(words: str) -> str:
     """One spelling for a thing asked about: `favourite colour ` and `favorite color` are one."""
-    return re.sub(r"\s+", " ", words.lower().replace("’", "'").replace("our", "or")).strip()
+    american = re.sub(r"\b(col|fav|flav|neighb)our", r"\1or", words.lower().replace("’", "'"))
+    return re.sub(r"\s+", " ", american).strip()
 
 
 _ASKED = (

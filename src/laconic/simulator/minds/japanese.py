@@ -64,7 +64,7 @@ def told(words: str, speaker: str) -> Known:
         if re.search(rf"[か？?][。？?]?\s*$|(?:{_WHAT})(?:です|だ)", sentence):
             continue
         if match := _REMEMBER.search(sentence):
-            found.notes.append(match["value"].strip())
+            found.notes.append(match["value"].strip("、 "))
             continue
         for key, pattern in _TOLD:
             if match := re.search(pattern, sentence):

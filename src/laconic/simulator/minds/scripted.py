@@ -28,7 +28,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from laconic.errors import BadInput
 from laconic.simulator.minds.reply import HeardItem, Reply, language, last_said
@@ -122,7 +122,10 @@ _SHAPES: dict[str, tuple[type, str]] = {
 }
 
 
-def _entry(table: Mapping[str, Any], where: str) -> _Entry:
+def _entry(given: object, where: str) -> _Entry:
+    if not isinstance(given, dict):
+        raise BadInput(f"What stands as {where} is not a table; write it as [[reply]]")
+    table = cast("Mapping[str, Any]", given)
     for name, value in table.items():
         if name not in _SHAPES:
             raise BadInput(f"There is no setting '{name}' in {where}; known are {', '.join(_SHAPES)}")
