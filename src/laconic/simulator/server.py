@@ -1,0 +1,286 @@
+"""The stand-in service on a socket: a WebSocket server on loopback that answers where the real ones answer.
+
+    async with serve() as standin:
+        ...  # connect to standin.url
+
+Addresses: `/v1/realtime?model=` (OpenAI), `/openai/v1/realtime?model=` (Azure, GA), and in the beta dialect
+`/openai/realtime?api-version=&deployment=` (Azure preview) and `/voice-live/realtime?api-version=&model=`. A wrong key
+is HTTP 401; everything else that is wrong with a connection is an `error` event after the 101 and then the close
+(PROTOCOL.md section 2). One `Service` per connection, woken at its deadline.
+
+Mind, ears and voice work where they are called, on the event loop: a first reply takes some tens of milliseconds,
+and in exchange every conversation is the same every time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Protocol
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.asyncio import server as websockets_server
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from laconic.dialects import Dialect
+from laconic.simulator.faults import Faults
+from laconic.simulator.habits import Habits
+from laconic.simulator.hearing import Hearing
+from laconic.simulator.parts import Parts
+from laconic.simulator.rejected import Rejected
+from laconic.simulator.service import Service
+from laconic.simulator.speech import Speech
+
+__all__ = ["KNOWN_MODELS", "Clock", "StandIn", "WallClock", "serve"]
+
+KNOWN_MODELS = ("gpt-realtime", "gpt-4o-realtime", "gpt-4o-mini-realtime")
+"""Models the OpenAI address knows, by how their names begin. An Azure deployment may be called anything."""
+_BETA_PATHS = ("/openai/realtime", "/voice-live/realtime")
+_PATHS = ("/v1/realtime", "/openai/v1/realtime", *_BETA_PATHS)
+_KEY_PROTOCOL = "openai-insecure-api-key."
+_PING_S = 20
+"""Measured: 20.26 s (PROTOCOL.md section 2)."""
+_LARGEST_MESSAGE = 24 * 1024 * 1024
+"""15 MiB of sound are 20 MiB of base64."""
+_QUIET_S = 1.0
+"""In sample time: after so long without a message, what is under way goes on without sound."""
+
+
+class Clock(Protocol):
+    """Time for the service, in seconds from any origin; it may run faster than life."""
+
+    def now(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class WallClock:
+    """Life's own pace."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+
+
+@dataclass(slots=True)
+class StandIn:
+    """A stand-in that is listening."""
+
+    host: str
+    port: int
+    model: str
+    services: deque[Service] = field(default_factory=lambda: deque[Service](maxlen=100))
+    """One for each connection, newest last, for looking inside; they stay when the connection has gone."""
+
+    @property
+    def url(self) -> str:
+        """Where to connect, model included."""
+        return f"{self.base_url}/realtime?model={self.model}"
+
+    @property
+    def base_url(self) -> str:
+        """What client libraries call the base URL."""
+        return f"ws://{self.host}:{self.port}/v1"
+
+
+@asynccontextmanager
+async def serve(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    habits: Habits | None = None,
+    parts: Parts | None = None,
+    clock: Clock | None = None,
+    faults: Callable[[], Faults] = Faults,
+    keys: Collection[str] | None = None,
+    models: Sequence[str] = KNOWN_MODELS,
+) -> AsyncGenerator[StandIn]:
+    """Listen until the block is left. Port 0 takes a free one. Raises OSError if the port is taken.
+
+    `faults` is asked once for each connection. `keys` are the keys it accepts, None for any key or none at all.
+    """
+    habits = habits or Habits()
+    parts = parts or Parts(hearing=Hearing.of_scenarios(), voice=Speech())
+    standin = StandIn(host, port, habits.model)
+    switchboard = _Switchboard(standin, habits, parts, clock or WallClock(), faults, keys, models)
+    async with websockets_server.serve(
+        switchboard.answer,
+        host,
+        port,
+        process_request=switchboard.admit,
+        select_subprotocol=_subprotocol,
+        ping_interval=_PING_S,
+        max_size=_LARGEST_MESSAGE,
+        compression=None,
+    ) as listening:
+        standin.port = next(iter(listening.sockets)).getsockname()[1]
+        yield standin
+
+
+@dataclass(slots=True)
+class _Switchboard:
+    """What all connections of one server share."""
+
+    standin: StandIn
+    habits: Habits
+    parts: Parts
+    clock: Clock
+    faults: Callable[[], Faults]
+    keys: Collection[str] | None
+    models: Sequence[str]
+
+    def admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Before the 101: only wrong addresses and wrong keys are turned away here."""
+        path, query = _address(request)
+        if path not in _PATHS:
+            return _refusal(connection, HTTPStatus.NOT_FOUND, "not_found", f"Nothing answers at {path}.")
+        if path == "/openai/v1/realtime" and "api-version" in query:  # so does Azure (PROTOCOL.md section 2)
+            message = "Access denied: api-version is not allowed on the v1 path."
+            return _refusal(connection, HTTPStatus.UNAUTHORIZED, "401", message)
+        if self.keys is not None and not set(_keys(request)) & set(self.keys):
+            message = "Incorrect API key provided."
+            return _refusal(connection, HTTPStatus.UNAUTHORIZED, "invalid_api_key", message)
+        return None
+
+    async def answer(self, connection: ServerConnection) -> None:
+        """One connection, from its 101 to its end."""
+        request = connection.request
+        assert request is not None
+        path, query = _address(request)
+        dialect: Dialect = "beta" if path in _BETA_PATHS else self.habits.dialect
+        model = query.get("model") or query.get("deployment") or ""
+        no = self._unservable(path, model, query)
+        if no is not None:
+            await connection.send(json.dumps({"type": "error", "event_id": "event_0", "error": no.to_wire(None)}))
+            await connection.close(3000, f"invalid_request_error.{no.code}")
+            return
+        faults = self.faults()
+        if dialect == "ga" and request.headers.get("OpenAI-Beta"):
+            faults.refuse_beta_shape = True
+        habits = replace(
+            self.habits,
+            model=model if model.startswith(tuple(self.models)) else self.habits.model,
+            dialect=dialect,
+            epoch=int(time.time() - self.clock.now()),
+            rate_limits=self.habits.rate_limits and path == "/v1/realtime",
+        )
+        service = self.parts.service(habits, faults=faults, provider="openai" if path == "/v1/realtime" else "azure")
+        self.standin.services.append(service)
+        await _Conversation(connection, service, self.clock).run()
+
+    def _unservable(self, path: str, model: str, query: dict[str, str]) -> Rejected | None:
+        if "call_id" in query or "intent" in query:
+            return Rejected("invalid_value", "The stand-in has no calls to join and no transcription sessions.")
+        if not model:
+            return Rejected("missing_model", "You must provide a model parameter.", "model")
+        if path == "/v1/realtime" and not model.startswith(tuple(self.models)):
+            message = f"The model '{model}' does not exist or you do not have access to it."
+            return Rejected("model_not_found", message, "model")
+        return None
+
+
+class _Conversation:
+    """A service on a socket: what arrives goes in at once, what comes out goes out, and it is woken when it asks."""
+
+    def __init__(self, connection: ServerConnection, service: Service, clock: Clock) -> None:
+        self._connection, self._service, self._clock = connection, service, clock
+        self._stirred = asyncio.Event()
+
+    async def run(self) -> None:
+        self._service.connected(self._clock.now())
+        reading = asyncio.create_task(self._read(), name="stand-in reads")
+        try:
+            await self._speak(reading)
+        except ConnectionClosed:
+            pass
+        finally:
+            reading.cancel()
+            self._service.disconnected()
+
+    async def _read(self) -> None:
+        try:
+            async for raw in self._connection:
+                self._service.receive(raw, self._clock.now())
+                self._stirred.set()
+        finally:
+            self._stirred.set()
+
+    async def _speak(self, reading: asyncio.Task[None]) -> None:
+        while not reading.done():
+            self._stirred.clear()
+            for message in self._service.outbox():
+                await self._connection.send(message)
+            if self._service.closing is not None:
+                await self._hang_up(*self._service.closing)
+                return
+            if not self._stirred.is_set():
+                await self._wait()
+        if not reading.cancelled():
+            reading.result()  # a mistake of ours must not pass for a hang-up
+
+    async def _hang_up(self, code: int, reason: str) -> None:
+        if code == 1006:  # not a code one can send: the connection is simply gone
+            self._connection.transport.abort()
+        else:
+            await self._connection.close(code, reason)
+
+    async def _wait(self) -> None:
+        """Until a message comes or the service's deadline does, and then let it go on."""
+        if self._service.habits.sample_time:
+            try:
+                await asyncio.wait_for(self._stirred.wait(), _QUIET_S)
+            except TimeoutError:
+                while (due := self._service.pending) is not None and not self._stirred.is_set():
+                    self._service.tick(due)
+                    for message in self._service.outbox():
+                        await self._connection.send(message)
+            return
+        due = self._service.deadline
+        assert due is not None
+        waiting = [
+            asyncio.create_task(self._stirred.wait(), name="stand-in listens"),
+            asyncio.create_task(self._clock.sleep(due - self._clock.now()), name="stand-in waits"),
+        ]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        self._service.tick(self._clock.now())
+
+
+def _address(request: Request) -> tuple[str, dict[str, str]]:
+    parts = urlsplit(request.path)
+    return parts.path, {key: values[-1] for key, values in parse_qs(parts.query).items()}
+
+
+def _keys(request: Request) -> list[str]:
+    """Every key the client offers: header, Azure's header or query, or the subprotocol of browsers."""
+    offered = [request.headers.get("Authorization", "").removeprefix("Bearer ").strip()]
+    offered += [request.headers.get("api-key", ""), _address(request)[1].get("api-key", "")]
+    protocols = ",".join(request.headers.get_all("Sec-WebSocket-Protocol")).split(",")
+    offered += [one.strip().removeprefix(_KEY_PROTOCOL) for one in protocols if one.strip().startswith(_KEY_PROTOCOL)]
+    return [key for key in offered if key]
+
+
+def _refusal(connection: ServerConnection, status: HTTPStatus, code: str, message: str) -> Response:
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    response = connection.respond(status, json.dumps({"error": error}))
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = "application/json"
+    return response
+
+
+def _subprotocol(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    return Subprotocol("realtime") if "realtime" in offered else None
