@@ -25,7 +25,7 @@ class Printed(Told):
         return self._taken()
 
     def end(self) -> str:
-        self.lines.close()
+        self.lines.close(self._out)
         return self._taken()
 
     def _taken(self) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from io import StringIO
+from typing import cast
 
 import pytest
 from said import Told
 from textual.pilot import Pilot
 
 from laconic.terminal.screen import Screen
+from laconic.voice.talk import Talk
 
 
 class Shown(Told):
@@ -26,6 +29,22 @@ class Shown(Told):
         strips = self.screen.screen._compositor.render_strips()  # pyright: ignore[reportPrivateUsage]
         assert size.width == 80
         return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
+
+
+class Keys:
+    """What a talk does with its keys, written down."""
+
+    def __init__(self) -> None:
+        self.pressed: list[str] = []
+
+    def end(self) -> None:
+        self.pressed.append("end")
+
+    def mute(self) -> None:
+        self.pressed.append("mute")
+
+    def press(self) -> None:
+        self.pressed.append("press")
 
 
 @asynccontextmanager
@@ -100,11 +119,10 @@ async def test_a_reader_who_has_scrolled_back_is_left_there() -> None:
 @pytest.mark.parametrize(("key", "does"), [("q", "end"), ("ctrl+c", "end"), ("m", "mute"), ("space", "press")])
 async def test_keys(key: str, does: str) -> None:
     async with running(push_to_talk=True) as (shown, pilot):
-        done: list[str] = []
-        for name in ("end", "mute", "press"):
-            setattr(shown.screen.controls, name, lambda name=name: done.append(name))
+        keys = Keys()
+        shown.screen.obey(cast(Talk, keys))
         await pilot.press(key)
-        assert done == [does]
+        assert keys.pressed == [does]
 
 
 async def test_push_to_talk_says_that_the_key_is_pressed_twice() -> None:
@@ -114,13 +132,21 @@ async def test_push_to_talk_says_that_the_key_is_pressed_twice() -> None:
 
 
 async def test_the_terminal_is_given_back_whatever_happens() -> None:
-    shown = Shown()
+    shown, keys = Shown(), Keys()
 
     async def broken_talk() -> None:
-        async with shown.screen.showing(headless=True):
+        async with shown.screen.showing(cast(Talk, keys), headless=True):
             shown.screen.tick(0.0)  # before the first draw: nothing to draw on yet
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await broken_talk()
     assert not shown.screen.is_running
+    assert keys.pressed == ["end"]
+
+
+def test_the_conversation_stays_on_the_terminal_afterwards() -> None:
+    shown, out = Shown(), StringIO()
+    shown.exchange(1, None)
+    shown.screen.close(out)
+    assert out.getvalue() == "you          question 1\nreply        answer 1\n"

@@ -157,7 +157,12 @@ class Room:
     """Everything around one talk. Use with `async with`: the talk runs inside."""
 
     def __init__(
-        self, *, detection: Wire | None = None, push_to_talk: bool = False, transcription: bool = False
+        self,
+        *,
+        detection: Wire | None = None,
+        push_to_talk: bool = False,
+        held: bool = False,
+        transcription: bool = False,
     ) -> None:
         numbers = count(1)
         self.clock, self.service, self.mouth, self.ear, self.view = Moments(), Script(), Mouth(), Ear(), Diary()
@@ -175,6 +180,7 @@ class Room:
             self.clock,
             settings={"type": "realtime", "instructions": "Be brief.", "audio": self.audio},
             push_to_talk=push_to_talk,
+            held=held,
             record=lambda raw, sender, now: self.recorded.append((sender, json.loads(raw)["type"])),
             opening_s=0.05,
         )
@@ -501,9 +507,8 @@ async def test_keys_do_nothing_where_they_have_no_meaning() -> None:
 
 
 async def test_a_file_spoken_with_push_to_talk_is_sent_when_it_ends() -> None:
-    async with Room(push_to_talk=True) as room:
+    async with Room(push_to_talk=True, held=True) as room:
         await room.opened()
-        room.talk.press()
         for _ in range(5):
             await room.mouth.said.put(LOUD)
         await room.mouth.said.put(None)

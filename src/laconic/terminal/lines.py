@@ -11,7 +11,10 @@ appending only. If what the service finally says of a line is not how it began, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import TextIO
 
 from laconic import events as ev
@@ -19,6 +22,7 @@ from laconic.session import Charged, Notice
 from laconic.terminal.columns import width_of
 from laconic.terminal.page import Line, Page
 from laconic.voice.playout import Played
+from laconic.voice.talk import Talk
 
 __all__ = ["PATIENCE_S", "Lines"]
 
@@ -77,7 +81,20 @@ class Lines:
                 self._close_row()
         self._out.flush()
 
-    def close(self) -> None:
+    @asynccontextmanager
+    async def showing(self, talk: Talk) -> AsyncGenerator[None]:
+        """Where somebody sits at a terminal and pushes to talk, Enter is the key."""
+        loop = asyncio.get_running_loop()
+        listens = talk.push_to_talk and sys.stdin.isatty()
+        if listens:
+            loop.add_reader(sys.stdin, _entered, talk)
+        try:
+            yield
+        finally:
+            if listens:
+                loop.remove_reader(sys.stdin)
+
+    def close(self, out: TextIO) -> None:
         """The talk is over: print whatever is left."""
         self.page.close()
         for _ in range(2):  # what was skipped waits for the open row to end
@@ -141,3 +158,11 @@ class Lines:
 
     def _styled(self, line: Line, text: str) -> str:
         return f"\x1b[2m{text}\x1b[0m" if self._dim and (line.kind == "notice" or line.gone) else text
+
+
+def _entered(talk: Talk) -> None:
+    if sys.stdin.readline():
+        talk.press()
+    else:  # Ctrl-D: no key will come any more
+        asyncio.get_running_loop().remove_reader(sys.stdin)
+        talk.end()

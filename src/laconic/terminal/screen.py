@@ -11,15 +11,17 @@ one to send, and the bottom row says so.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import ClassVar
+from typing import ClassVar, TextIO
 
 from laconic import events as ev
 from laconic.errors import BadInput
 from laconic.session import Notice
 from laconic.terminal.page import Kind, Page, Row
 from laconic.voice.playout import Played
+from laconic.voice.talk import Talk
 
 try:
     from rich.segment import Segment
@@ -33,19 +35,10 @@ try:
 except ImportError as error:
     raise BadInput(
         "the full-screen view needs the screen extra; install it with: pip install 'laconic[screen]', or use --plain",
-        ja="全画面表示には追加パッケージが必要です。pip install 'laconic[screen]' を実行するか、--plainを付けてください。",
+        ja="全画面表示には追加パッケージが必要です。pip install 'laconic[screen]' を実行してください。",
     ) from error
 
-__all__ = ["Controls", "Screen"]
-
-
-class Controls:
-    """What the keys do; the talk loop's verbs, put in here once there is a talk."""
-
-    def __init__(self) -> None:
-        self.end: Callable[[], None] = lambda: None
-        self.mute: Callable[[], None] = lambda: None
-        self.press: Callable[[], None] = lambda: None
+__all__ = ["Screen"]
 
 
 _STYLES: dict[Kind, Style] = {
@@ -114,7 +107,7 @@ class Screen(App[None]):
     def __init__(self, page: Page, bill: Callable[[], str], *, push_to_talk: bool = False) -> None:
         super().__init__()
         self.page = page
-        self.controls = Controls()
+        self._talk: Talk | None = None
         self._bill = bill
         self._push_to_talk = push_to_talk
         self._status = "connecting"
@@ -127,10 +120,16 @@ class Screen(App[None]):
         yield self._status_row
         yield self._bill_row
 
+    def obey(self, talk: Talk) -> None:
+        """From now on the keys are this talk's."""
+        self._talk = talk
+
     @asynccontextmanager
-    async def showing(self, *, headless: bool = False) -> AsyncGenerator[None, None]:
+    async def showing(self, talk: Talk, *, headless: bool = False) -> AsyncGenerator[None]:
         """The terminal is ours inside and given back afterwards, whatever happens."""
+        self.obey(talk)
         running = asyncio.create_task(self.run_async(headless=headless), name="screen")
+        running.add_done_callback(lambda _: talk.end())  # a talk nobody sees any more is over
         try:
             yield
         finally:
@@ -166,13 +165,22 @@ class Screen(App[None]):
         shown = "   ".join(f"{key} {words(what)}" for key, what in keys)
         return f"● {words(self._status)}   {shown}"
 
+    def close(self, out: TextIO) -> None:
+        """The talk is over and the terminal given back: leave the conversation standing on it."""
+        self.page.close()
+        for row in self.page.rows(shutil.get_terminal_size().columns):
+            out.write(row.text.rstrip() + "\n")
+
     # --- keys ------------------------------------------------------------------------------------------------
 
     def action_press(self) -> None:
-        self.controls.press()
+        if self._talk is not None:
+            self._talk.press()
 
     def action_mute(self) -> None:
-        self.controls.mute()
+        if self._talk is not None:
+            self._talk.mute()
 
     def action_end(self) -> None:
-        self.controls.end()
+        if self._talk is not None:
+            self._talk.end()

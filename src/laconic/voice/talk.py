@@ -94,8 +94,9 @@ class View(Protocol):
 class Talk:
     """One conversation over an open connection. `settings` is the GA `session` object to configure it with.
 
-    `record(raw, sender, now)` is given every message. `opening_s`: how long the service may take to greet us, in
-    real seconds whatever the clock's speed, since networks do not hurry.
+    `held`: with push to talk, the key is down from the start (a file speaks). `record(raw, sender, now)` is given
+    every message. `opening_s`: how long the service may take to greet us, in real seconds whatever the clock's
+    speed, since networks do not hurry.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Talk:
         *,
         settings: Wire,
         push_to_talk: bool = False,
+        held: bool = False,
         record: Callable[[Raw, Sender, float], None] | None = None,
         opening_s: float = 10.0,
     ) -> None:
@@ -124,6 +126,7 @@ class Talk:
         self._settings = settings
         self._record = record
         self._opening_s = opening_s
+        self._held_at_once = held
         self._outgoing: asyncio.Queue[Raw] = asyncio.Queue()
         self._sayings: deque[Raw] = deque()
         self._acting = False
@@ -228,6 +231,8 @@ class Talk:
 
     async def _listen(self) -> None:
         await self._opened()
+        if self._held_at_once:
+            self.press()
         async for chunk in self._duplex.chunks():
             self._speak(chunk)
             while self._outgoing.qsize() > _UNSENT:
