@@ -89,6 +89,16 @@ def test_a_missing_clip_is_told_in_one_sentence(tmp_path: Path) -> None:
         scenarios.load(str(path)).lines[0].pcm()
 
 
+def test_a_clip_in_another_shape_is_told_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('[[line]]\ntext = "Hello."\nclip = "a.wav"\n', encoding="utf-8")
+    (tmp_path / "mine").mkdir()
+    with wave.open(str(tmp_path / "mine" / "a.wav"), "wb") as wav:
+        wav.setparams((2, 2, 44_100, 0, "NONE", ""))
+    with pytest.raises(BadInput, match="mono with 16 bits at 16000 Hz"):
+        scenarios.load(str(path)).lines[0].pcm()
+
+
 @pytest.mark.parametrize(
     ("toml", "sentence"),
     [

@@ -62,6 +62,19 @@ def coloured(sound: Sound) -> Sound:
     return filtered * np.convolve(np.repeat(ducking, 2400)[: len(sound)], np.ones(480) / 480, "same")
 
 
+def over_the_telephone(sound: Sound) -> Sound:
+    """8 kHz, eight bits by the µ-law."""
+    narrow = soxr.resample(sound / 2, 24_000, 8_000)
+    small = np.round(np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256) * 128) / 128
+    return soxr.resample(np.sign(small) * (256 ** np.abs(small) - 1) / 255, 8_000, 24_000)
+
+
+def in_a_room(sound: Sound) -> Sound:
+    """With 0.3 s of reverberation."""
+    echoes = np.random.default_rng(4).standard_normal(7200) * np.exp(-np.arange(7200) / 1000) * 0.05
+    return np.convolve(sound, np.concatenate(([1.0], echoes))) * 0.7
+
+
 DISTORTIONS: dict[str, Callable[[Sound], Sound]] = {
     "as it is": lambda sound: sound,
     "through 48 kHz": through_48k,
@@ -73,6 +86,9 @@ DISTORTIONS: dict[str, Callable[[Sound], Sound]] = {
     "cut by 300 ms in front": lambda sound: sound[7200:],
     "cut by 300 ms behind": lambda sound: sound[:-7200],
     "coloured by an echo canceller": coloured,
+    "over the telephone": over_the_telephone,
+    "in a room": in_a_room,
+    "on a clock 0.1 % off": lambda sound: soxr.resample(sound, 24_000, 24_024),
     "all at once": lambda sound: noisy(coloured(padded(through_48k(sound))) * 0.3),
 }
 

@@ -175,6 +175,20 @@ def test_what_was_told_is_answered_and_forgotten_with_its_item(told: str, questi
     assert asked(talk, user(question)).startswith(("I'm sorry, I don't know", "すみません、"))
 
 
+@pytest.mark.parametrize(("name", "known_as"), [("introduction", "Marco"), ("jikoshoukai", "ハルカ")])
+@pytest.mark.parametrize("kept", [5, None])
+def test_the_introduction_is_the_experiment_this_project_began_with(name: str, known_as: str, kept: int | None) -> None:
+    """Asked at once the name is known; asked later only if the telling has not been forgotten meanwhile."""
+    items: list[HeardItem] = []
+    answers: dict[str, str] = {}
+    for line in scenarios.load(name).lines:
+        items = [*items, user(line.text)][-(kept or 99) :]
+        answers[line.text] = asked(*items)
+        items.append(assistant(answers[line.text]))
+    about_the_name = [answer for text, answer in answers.items() if "my name?" in text or text.startswith("私の名前")]
+    assert [known_as in answer for answer in about_the_name] == [True, kept is None]
+
+
 def test_the_latest_telling_wins() -> None:
     assert asked(NAME, assistant("Nice."), user("My name is Anna."), assistant("Oh."), QUESTION) == "Your name is Anna."
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,3 +145,10 @@ def test_a_library_that_fails_is_told_in_one_sentence(monkeypatch: pytest.Monkey
     monkeypatch.setattr(espeak, "__file__", "/nowhere/espeak.py")
     with pytest.raises(BadInput, match="'espeak' does not work here"):
         Speech("espeak").say("Hello.")
+
+
+@pytest.mark.parametrize("module", ["speech", "hearing", "turns"])
+def test_a_missing_extra_is_told_in_one_sentence(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "soxr", None)
+    with pytest.raises(BadInput, match=r"pip install 'laconic\[simulator\]'"):
+        runpy.run_path(str(Path(speech.__file__).with_name(f"{module}.py")))

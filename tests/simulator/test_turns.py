@@ -46,7 +46,7 @@ EXPECTED = heard(TWO_TURNS, len(TWO_TURNS))
 
 
 @given(sizes=st.lists(st.integers(1, 20_000), min_size=1, max_size=12))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_chunking_does_not_matter(sizes: list[int]) -> None:
     turns, at, nth, found = Turns(), 0, 0, list[Event]()
     while at < len(TWO_TURNS):

@@ -40,7 +40,7 @@ except ImportError as missing:
 
 from laconic.simulator import espeak
 
-__all__ = ["Speech", "Spoken", "Word"]
+__all__ = ["Speech", "Spoken", "Word", "flite", "japanese", "open_jtalk", "split_words", "tones"]
 
 RATE = 24_000
 _PEAK = 0.5
@@ -195,6 +195,7 @@ _ENGINES: dict[str, Callable[[str, str, float], tuple[Samples, int]]] = {"flite"
 
 
 def japanese(engine: str, text: str, reading: str | None, voice: str, speed: float) -> tuple[Samples, int]:
+    """Speak Japanese with the best there is, whichever engine speaks English; only `tones` stays tones."""
     if engine == "tones":
         return tones(text, voice, speed)
     try:

@@ -55,7 +55,7 @@ _EN = (
     ),
     _english(r"\bthank", "You are very welcome. Is there anything else?", "My pleasure. I am glad I could help."),
     _english(
-        r"\b(weather|rain\w*|sun\w*|snow\w*|cloud\w*|cold|hot)\b",
+        r"\b(weather|rain\w*|sun(ny|shine)?|snow\w*|cloud\w*|cold|hot)\b",
         "I cannot look out of a window, but I like to think the sun is shining. Is it a good day for a walk where you "
         "are?",
         "They say a red sky in the evening means fine weather in the morning. What did yours look like last night?",
