@@ -124,7 +124,7 @@ def _openai(model: str | None, dialect: Dialect | None, env: Mapping[str, str]) 
             "OPENAI_API_KEY is not set; set it to a key from platform.openai.com, "
             "or talk to the stand-in with --service simulator",
             ja="OPENAI_API_KEY が設定されていません。platform.openai.com のキーを設定するか、"
-            "--service simulator でシミュレーターと話してください。",
+            "--service simulator で代役サービスと話してください。",
         )
     base = _socket_url(env.get("OPENAI_BASE_URL") or "https://api.openai.com/v1", "OPENAI_BASE_URL")
     if not urlsplit(base).path.endswith("/realtime"):

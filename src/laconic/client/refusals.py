@@ -329,7 +329,7 @@ def _name(endpoint: Endpoint) -> str:
 
 
 def _name_ja(endpoint: Endpoint) -> str:
-    return {"simulator": "シミュレーター"}.get(endpoint.service) or _NAMES.get(endpoint.service, "サービス")
+    return {"simulator": "代役サービス"}.get(endpoint.service) or _NAMES.get(endpoint.service, "サービス")
 
 
 def _quote(endpoint: Endpoint, text: str) -> str:
