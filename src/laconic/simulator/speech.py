@@ -204,7 +204,7 @@ def japanese(engine: str, text: str, reading: str | None, voice: str, speed: flo
         pass
     if not espeak.installed():
         return tones(text, voice, speed)
-    raw, rate, _ = espeak.speak(reading or text, "ja+m3" if voice in _LOW_VOICES else "ja+f3", speed)
+    raw, rate, _ = espeak.speak(reading or text, "ja+m3" if voice in _LOW_VOICES else "ja+f3", 1.25 * speed)
     return np.frombuffer(raw, "<i2").astype(np.int16), rate
 
 

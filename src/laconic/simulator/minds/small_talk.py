@@ -1,7 +1,7 @@
 """A mind for the time of day: short, friendly answers in English and Japanese, the same to the same words.
 
 It looks for a topic in the last thing said and picks one of the topic's answers by a checksum of the words. Asked
-for a story it talks for twenty seconds, so that there is something to interrupt.
+for a story it talks for some twenty seconds, so that there is something to interrupt.
 """
 
 from __future__ import annotations
@@ -35,18 +35,16 @@ _EN = (
     ),
     _english(
         r"\b(story|tale)\b",
-        "Gladly. Once there was a small harbor at the end of a long road, and in it lived an old fisherman with a blue "
-        "boat. Every morning he rowed out before the sun was up, and every morning a grey seal followed him as far as "
-        "the lighthouse. One winter the fog came down so thick that he could not see his own hands. He stopped rowing, "
-        "and listened, and heard the seal calling from the left, and then again, a little nearer to the shore. So he "
-        "followed the voice, stroke by stroke, until his boat touched the sand. From that day on he always kept the "
-        "best fish of the catch for her.",
-        "Let me think of a good one. There was a village on a mountain where nobody owned a clock, because the baker's "
-        "oven told them the time. When it smelled of bread it was six, and when it smelled of apple cake it was four. "
-        "One day a stranger came and gave the village a clock tower as a present. People were proud of it, and they "
-        "looked up all day long, and soon everybody was in a hurry. The baker watched this for a week. Then he climbed "
-        "the tower at night, put a loaf between the wheels, and in the morning it was six again when it smelled of "
-        "bread.",
+        "Gladly. Once there was a small harbor, and in it lived an old fisherman with a blue boat. Every morning a"
+        " grey seal followed him as far as the lighthouse. One winter the fog came down so thick that he could not"
+        " see his own hands. He stopped rowing, and listened, and heard the seal calling from the left. So he "
+        "followed the voice, stroke by stroke, until his boat touched the sand. From that day on he kept the best "
+        "fish for her.",
+        "Let me think of a good one. There was a village where nobody owned a clock, because the baker's oven told"
+        " them the time. When it smelled of bread it was six, and when it smelled of apple cake it was four. One "
+        "day a stranger gave the village a clock tower, and soon everybody was in a hurry. The baker watched this "
+        "for a week. Then he climbed the tower at night, put a loaf between the wheels, and in the morning it was "
+        "six again when it smelled of bread.",
     ),
     _english(
         r"\b(good ?bye|bye|see you|good night)\b",
@@ -133,17 +131,15 @@ _JA = (
         r"お話を|物語|昔話|ものがたり|おはなしを",
         (
             (
-                "では、海のお話をしましょう。昔、小さな港に、青い舟を持つ年とった漁師がいました。毎朝、日がのぼる前に"
-                "舟を出すと、一頭のアザラシが、灯台のところまでついてきました。ある冬の朝、深い霧が出て、自分の手も"
-                "見えなくなりました。漁師がこぐのをやめて耳をすますと、左のほうからアザラシの声が聞こえます。その声を"
-                "たよりに、少しずつこいでいくと、舟は静かに砂浜に着きました。それからというもの、漁師はいちばんよい魚を、"
-                "いつもアザラシのために取っておいたそうです。",
-                "では、うみの、おはなしを、しましょう。むかし、ちいさなみなとに、あおいふねをもつ、としとった、りょうしが、"
-                "いました。まいあさ、ひがのぼるまえに、ふねをだすと、いっとうの、あざらしが、とうだいのところまで、"
-                "ついてきました。あるふゆのあさ、ふかいきりがでて、じぶんのても、みえなくなりました。りょうしが、こぐのを"
-                "やめて、みみをすますと、ひだりのほうから、あざらしのこえが、きこえます。そのこえをたよりに、すこしずつ、"
-                "こいでいくと、ふねわ、しずかに、すなはまに、つきました。それからというもの、りょうしわ、いちばんよいさかなを、"
-                "いつも、あざらしのために、とっておいたそうです。",
+                "では、海のお話をしましょう。昔、小さな港に、年とった漁師がいました。毎朝舟を出すと、一頭のアザラシが、"
+                "灯台までついてきました。ある冬の朝、深い霧が出て、何も見えなくなりました。漁師が耳をすますと、左のほうから"
+                "アザラシの声が聞こえます。その声をたよりにこいでいくと、舟は静かに砂浜に着きました。それからというもの、"
+                "漁師はいちばんよい魚を、いつもアザラシのために取っておいたそうです。",
+                "では、うみの、おはなしを、しましょう。むかし、ちいさなみなとに、としとった、りょうしが、いました。まいあさ、"
+                "ふねをだすと、いっとうの、あざらしが、とうだいまで、ついてきました。あるふゆのあさ、ふかいきりがでて、なにも、"
+                "みえなくなりました。りょうしが、みみをすますと、ひだりのほうから、あざらしのこえが、きこえます。そのこえを"
+                "たよりに、こいでいくと、ふねわ、しずかに、すなはまに、つきました。それからというもの、りょうしわ、いちばん"
+                "よいさかなを、いつも、あざらしのために、とっておいたそうです。",
             ),
         ),
     ),
