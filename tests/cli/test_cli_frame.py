@@ -180,3 +180,11 @@ def test_module_runs_and_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-m", "laconic", "--version"], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert done.stdout.startswith("laconic ")
+
+
+def test_a_terminal_without_japanese_gets_question_marks():
+    env = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "laconic", "replay", os.devnull, "--lang", "ja"]
+    done = subprocess.run(command, capture_output=True, env=env, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"?" in done.stdout

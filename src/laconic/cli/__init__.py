@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -58,6 +59,8 @@ def language(env: Mapping[str, str]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code; never raises for what a user did."""
     lang = language(os.environ)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # Japanese on a terminal that has none shows "?" and goes on
     try:
         given = list(sys.argv[1:] if argv is None else argv)
         chosen, given = _take_language(given)
