@@ -122,7 +122,8 @@ class Ears:
         happened: list[Began | Ended] = []
         for event in found:
             if isinstance(event, SpeechStarted):
-                self._turn = Began(self._new_item_id(), event.audio_start_ms)
+                # Not before what was handed over last: detection looks at windows, a commit comes at any moment.
+                self._turn = Began(self._new_item_id(), max(event.audio_start_ms, self._buffer.start_ms))
                 happened.append(self._turn)
             elif self._turn is not None:
                 turn, self._turn = self._turn, None
