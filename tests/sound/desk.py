@@ -22,7 +22,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-__all__ = ["PROGRAMS", "Desk", "Sound", "find", "samples", "speech"]
+from laconic.scenarios import load
+from laconic.voice.files import read_wav
+from laconic.voice.playout import BYTES_PER_FRAME, RATE
+
+__all__ = ["PROGRAMS", "Desk", "Sound", "find", "samples", "spoken", "steady"]
 
 Sound = npt.NDArray[np.float64]
 
@@ -88,16 +92,17 @@ class Desk:
     @contextmanager
     def listen(self) -> Generator[Callable[[], Sound]]:
         """Records the speaker while open; calling what it gives ends the recording and returns it, 24 kHz."""
-        recorder = subprocess.Popen(
-            ["parec", "-d", "spk.monitor", "--rate=24000", "--channels=1", "--format=s16le", "--latency-msec=20"],
-            stdout=subprocess.PIPE,
-        )
+        command = ["parec", "-d", "spk.monitor", "--rate=24000", "--channels=1", "--format=s16le", "--latency-msec=20"]
+        file = self.folder / "spk.pcm"
+        with file.open("wb") as out:  # a pipe nobody reads is full after 1.3 s, and parec drops the rest
+            recorder = subprocess.Popen(command, stdout=out)
         time.sleep(0.3)
 
         def recorded() -> Sound:
+            time.sleep(0.3)
             recorder.terminate()
-            out, _ = recorder.communicate(timeout=10)
-            return samples(out)
+            recorder.wait(timeout=10)
+            return samples(file.read_bytes())
 
         try:
             yield recorded
@@ -146,15 +151,17 @@ def find(part: Sound, whole: Sound) -> tuple[int, float]:
     return at, float(here @ there / (np.linalg.norm(here) * np.linalg.norm(there) + 1e-9))
 
 
-def speech(seconds: float, seed: int, gaps: bool = True) -> bytes:
-    """Sound with the rhythm and the spectrum of speech, PCM16 24 kHz; without gaps, where a cut must be seen."""
-    rng, rate = np.random.default_rng(seed), 24_000
-    t = np.arange(int(seconds * rate)) / rate
-    phase = (
-        2 * np.pi * np.cumsum(130 + 40 * np.sin(2 * np.pi * 0.7 * t + seed) + 20 * np.sin(2 * np.pi * 3.1 * t)) / rate
-    )
-    voice = sum(np.sin(k * phase + rng.uniform(0, 6)) / k for k in range(1, 25))
-    loud = rng.uniform(0.0 if gaps else 0.5, 1, int(seconds * 5) + 1)
-    envelope = np.interp(t, np.arange(len(loud)) / 5, np.where(loud > 0.3, loud, 0))
-    sound = envelope * (voice + 0.3 * rng.standard_normal(len(t)))
-    return np.asarray(np.rint(12000 * sound / np.abs(sound).max())).astype("<i2").tobytes()
+def spoken(scenario: str, at_least_s: float) -> bytes:
+    """That much of a scenario's recorded caller without a break, PCM16 24 kHz: real speech, a voice per scenario."""
+    said = b"".join(read_wav(line.clip_path) for line in load(scenario).lines)
+    size = int(at_least_s * RATE) * BYTES_PER_FRAME
+    return (said * (size // len(said) + 1))[:size]
+
+
+def steady(seconds: float) -> bytes:
+    """A sound that never rests, PCM16 24 kHz: where it is cut can be seen to the millisecond."""
+    rng = np.random.default_rng(3)
+    t = np.arange(int(seconds * RATE)) / RATE
+    phase = 2 * np.pi * np.cumsum(130 + 40 * np.sin(4.4 * t) + 20 * np.sin(19.5 * t)) / RATE
+    voice = sum(np.sin(k * phase + rng.uniform(0, 6)) / k for k in range(1, 25)) + 0.3 * rng.standard_normal(len(t))
+    return np.asarray(np.rint(12000 * voice / np.abs(voice).max())).astype("<i2").tobytes()

@@ -105,6 +105,7 @@ class DeviceMicrophone:
         self._reference = reference or Reference()
         self._resampler = Resampler(RATE, RATE)
         self._rest = bytearray()
+        self._captured_at = -math.inf
         self._stream: Stream | None = None
         self._arrived: asyncio.Queue[bytes | Exception] = asyncio.Queue()
 
@@ -127,6 +128,8 @@ class DeviceMicrophone:
                 async with asyncio.timeout(_VANISHED_S):
                     arrived = await self._arrived.get()
             except TimeoutError as error:
+                if time.monotonic() - self._captured_at < _VANISHED_S:
+                    continue  # the loop was held up, not the device
                 raise _vanished("microphone") from error
             if isinstance(arrived, Exception):
                 raise arrived
@@ -143,6 +146,7 @@ class DeviceMicrophone:
 
     def _captured(self, sound: bytes) -> None:
         """One buffer, in the device's thread."""
+        self._captured_at = time.monotonic()
         try:
             pcm = self._resampler.feed(sound)
             self._rest += self._cancellation.process(pcm, self._reference.take(len(pcm)))
