@@ -214,8 +214,8 @@ def run(args: argparse.Namespace) -> int:
         except OSError as error:
             replay = None
             broken: BadInput | None = BadInput(
-                f"the recording {file} cannot be read ({error.strerror}); check its name",
-                ja=f"録音記録 {file} を読めません（{error.strerror}）。ファイル名を確認してください。",
+                f"the recording cannot be read ({error.strerror}); check its name",
+                ja=f"録音記録を読めません（{error.strerror}）。ファイル名を確認してください。",
             )
         else:
             broken = replay.broken
