@@ -180,7 +180,7 @@ async def _talk(plan: _Plan, record: Callable[[Raw, Sender, float], None] | None
             plan.clock,
             settings=plan.settings.update_event()["session"],
             push_to_talk=plan.push_to_talk,
-            held=plan.sound.file,
+            held=plan.sound.recorded,
             record=record,
         )
         began = plan.clock.now()
@@ -202,7 +202,8 @@ def _view(plan: _Plan, page: Page) -> Lines | Screen:
         from laconic.terminal.screen import Screen
 
         return Screen(page, bill, push_to_talk=plan.push_to_talk)
-    page.note(plan.words("plain_push" if plan.push_to_talk else "plain_keys"))
+    if not plan.sound.recorded:
+        page.note(plan.words("plain_push" if plan.push_to_talk else "plain_keys"))
     dim = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Lines(page, bill, sys.stdout, stream=terminal, dim=dim)
 

@@ -31,8 +31,8 @@ class Sound:
     said: list[str] = field(default_factory=list[str])
     saved: str | None = None
     """Where the replies' sound is written."""
-    file: bool = False
-    """The microphone is a WAV file: with push to talk its key is held from the start."""
+    recorded: bool = False
+    """Nobody speaks but a recording: with push to talk its key is held from the start."""
 
 
 def add_sound_flags(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def add_sound_flags(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="N",
-        help="the stand-in, files and recorded callers N times faster than life",
+        help="files, recorded callers and the stand-in N times faster than life",
     )
 
 
@@ -69,10 +69,10 @@ def choose_sound(args: argparse.Namespace, clock: Clock, words: Words, *, stand_
         )
     hurried = args.pace != 1.0
     wav_in = wanted_in is not None and wanted_in.lower().endswith(".wav")
-    if hurried and not (stand_in and (scenario or wav_in)):
+    if hurried and not (scenario or wav_in):
         raise BadInput(
-            "--pace is for the stand-in with a file or a recorded caller; people and real services have their own",
-            ja="--pace は内蔵の代役サービスと、ファイルまたは録音の話し手の組み合わせでのみ使えます。",
+            "--pace is for files and recorded callers, people have their own; give --input FILE.wav or scenario:NAME",
+            ja="--pace はファイルか録音の話し手にだけ使えます。--input FILE.wav か scenario:NAME を指定してください。",
         )
     wanted_out, saved, said = args.output, None, list[str]()
     if wanted_out is None and (hurried or not _has_speaker()):
@@ -95,7 +95,7 @@ def choose_sound(args: argparse.Namespace, clock: Clock, words: Words, *, stand_
         said.insert(0, words("caller", name=(wanted_in or "").removeprefix(_SCENARIO)))
     elif wav_in:
         said.insert(0, words("input_file", path=wanted_in))
-    return Sound(join(microphone, speaker), said, saved, file=wav_in)
+    return Sound(join(microphone, speaker), said, saved, recorded=scenario or wav_in)
 
 
 def print_devices() -> None:
@@ -131,7 +131,7 @@ def _microphone(wanted: str | None, clock: Clock, speaker: Speaker) -> Microphon
     from laconic.voice.files import WavMicrophone
 
     if wanted is not None and wanted.startswith(_SCENARIO):
-        return Caller(scenarios.load(wanted.removeprefix(_SCENARIO)), clock, speaker.playout)
+        return Caller(scenarios.load(wanted.removeprefix(_SCENARIO)).lines, speaker.playout, clock)
     if wanted is not None and wanted.lower().endswith(".wav"):
         if not Path(wanted).is_file():
             raise BadInput(

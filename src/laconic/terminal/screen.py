@@ -93,7 +93,7 @@ class Screen(App[None]):
     CSS = """
     Transcript { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
     #status { height: 1; padding: 0 1; background: $panel; color: $text; text-style: bold; }
-    #bill { height: auto; max-height: 2; padding: 0 1; background: $panel; color: $text-muted; }
+    #bill { height: 2; padding: 0 1; background: $panel; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "press", priority=True),
