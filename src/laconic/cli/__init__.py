@@ -16,9 +16,9 @@ import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import NoReturn, TypeAlias
 
+from laconic import __version__
 from laconic.errors import BadInput, LaconicError
 
 __all__ = ["COMMANDS", "Commands", "language", "main"]
@@ -98,7 +98,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         epilog="`laconic COMMAND --help` tells more. --lang en|ja sets the language; the locale decides otherwise.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"laconic {metadata.version('laconic')}")
+    parser.add_argument("--version", action="version", version=f"laconic {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", title="commands", required=True)
     chosen = next((word for word in argv if not word.startswith("-")), None)
     for name, purpose in COMMANDS.items():

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, NamedTuple
 
+from laconic import __version__
 from laconic import events as ev
 from laconic.client.dial import dial
 from laconic.client.endpoints import Endpoint, endpoint
@@ -94,7 +95,7 @@ def tried(name: Text, look: Callable[[], Check], *, needed: bool = False) -> Che
 def python() -> Check:
     """Which Python and which laconic run on which machine."""
     version = platform.python_version()
-    facts = f"laconic {metadata.version('laconic')}, Python {version}, {platform.system()} {platform.machine()}"
+    facts = f"laconic {__version__}, Python {version}, {platform.system()} {platform.machine()}"
     ok = sys.version_info[:2] >= _OLDEST
     do = None if ok else Text("use Python 3.11 or newer", "Python 3.11 以降を使ってください")
     return Check(Text("versions", "バージョン"), ok, Text(facts, facts), do, needed=True)

@@ -13,13 +13,12 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from importlib import metadata
 from urllib.parse import parse_qsl, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from laconic import events
+from laconic import __version__, events
 from laconic.client import refusals
 from laconic.client.endpoints import Endpoint, is_loopback
 from laconic.events import Raw
@@ -102,7 +101,7 @@ async def _open(endpoint: Endpoint, timeout_s: float) -> ClientConnection:
         return await _Connect(
             endpoint.url,
             additional_headers=endpoint.headers,
-            user_agent_header=f"laconic/{metadata.version('laconic')}",
+            user_agent_header=f"laconic/{__version__}",
             # Base64 hardly shrinks, and a compressor's window per connection is memory and delay for nothing.
             compression=None,
             max_size=_MOST_BYTES,
