@@ -260,6 +260,13 @@ def test_a_check_that_breaks_is_a_finding():
     def breaks() -> Check:
         raise OSError("libsomething.so.1: cannot open shared object file")
 
+    def lacks() -> Check:
+        raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
+
+    lacking = sensible(tried(TITLE, lacks))
+    assert lacking.fact.en == "numpy is missing"
+    assert lacking.do is not None
+    assert "laconic[all]" in lacking.do.en
     failed = sensible(tried(TITLE, fails, needed=True))
     assert (failed.ok, failed.needed, failed.fact.ja) == (False, True, "マイクがありません。")
     broken = sensible(tried(TITLE, breaks))

@@ -80,6 +80,10 @@ def tried(name: Text, look: Callable[[], Check], *, needed: bool = False) -> Che
         return look()
     except LaconicError as error:
         return Check(name, False, Text(error.sentence, error.ja or error.sentence), needed=needed)
+    except ImportError as error:
+        fact = Text(f"{error.name or error} is missing", f"{error.name or error} がありません")
+        do = Text("pip install 'laconic[all]'", "pip install 'laconic[all]' を実行してください")
+        return Check(name, False, fact, do, needed)
     except Exception as error:  # noqa: BLE001  a library that breaks on this machine is what we are looking for
         what = f"{type(error).__name__}: {error}"
         do = Text(
