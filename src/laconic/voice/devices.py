@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -221,6 +221,9 @@ class DeviceSpeaker:
         backend, device = _find("speaker", self._name, self._backend)
         self._rate = device.rate
         self._resampler = Resampler(RATE, device.rate)
+        # The first pulls come before the stream can say how much it holds; three buffers is what both libraries keep.
+        self._device_frames = 3 * device.rate * self._buffer_ms // 1000
+        self.playout.latency_frames = self._device_frames * RATE // device.rate
         try:
             self._stream = backend.play(device, self._buffer_ms, self._supply, self._lost)
         except DeviceError as error:
@@ -252,16 +255,15 @@ class DeviceSpeaker:
             self._failure = _vanished("speaker")
 
 
-def _found(backend: str | None) -> list[tuple[Backend, list[Device]]]:
-    """Each usable back end with what it finds; one that cannot even look finds nothing."""
-    found: list[tuple[Backend, list[Device]]] = []
+def _found(backend: str | None) -> Iterator[tuple[Backend, list[Device]]]:
+    """Each usable back end with what it finds, asked one by one; one that cannot even look finds nothing."""
     for candidate in backends():
         if backend is None or candidate.name == backend:
             try:
-                found.append((candidate, candidate.devices()))
+                devices = candidate.devices()
             except DeviceError:
-                found.append((candidate, []))
-    return found
+                devices = []
+            yield candidate, devices
 
 
 def _find(kind: Kind, name: str | None, backend: str | None) -> tuple[Backend, Device]:

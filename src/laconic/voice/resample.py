@@ -7,6 +7,8 @@ an alias; soxr gives 90 dB and nothing audible.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from laconic.voice.extra import without_voice_extra
 
 try:
@@ -19,19 +21,30 @@ __all__ = ["Resampler"]
 
 
 class Resampler:
-    """One mono PCM16 stream from `source_rate` to `target_rate` (Hz)."""
+    """One mono PCM16 stream from `source_rate` to `target_rate` (Hz).
+
+    We use soxr's variable-rate engine at a constant rate. Its usual one works in large blocks and gives its output
+    in bursts, 4 to 38 ms late at these rates; this one is 5 ms late downwards and 10 ms upwards, steadily, and as
+    clean (soxr 1.1.0, measured). A reply that is stopped should not have 38 ms of it on the way already.
+    """
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
-        same = source_rate == target_rate
-        self._stream = None if same else soxr.ResampleStream(source_rate, target_rate, 1, dtype="int16")
+        self._ratio = Fraction(target_rate, source_rate)
+        self._stream = (
+            None if self._ratio == 1 else soxr.ResampleStream(source_rate, target_rate, 1, dtype="int16", vr=True)
+        )
+        self._taken = self._given = 0
 
     def feed(self, pcm: bytes) -> bytes:
         """What `pcm` becomes; the last milliseconds of it come out with the next call."""
         if self._stream is None or not pcm:
             return pcm
-        return self._stream.resample_chunk(np.frombuffer(pcm, np.int16)).tobytes()
+        resampled = self._stream.resample_chunk(np.frombuffer(pcm, np.int16))
+        self._taken += len(pcm) // 2
+        self._given += len(resampled)
+        return resampled.tobytes()
 
     @property
     def delay_frames(self) -> int:
         """Frames at the target rate that went in and have not come out yet."""
-        return 0 if self._stream is None else round(self._stream.delay())
+        return round(self._taken * self._ratio) - self._given
