@@ -48,7 +48,7 @@ def in_a_thread(served: Callable[[], AbstractAsyncContextManager[str]]) -> Gener
     """A server on an event loop of its own, since the command brings one too; its address."""
     address: list[str] = []
     up = threading.Event()
-    down: list[Callable[[], None]] = []
+    down: list[Callable[[], object]] = []
 
     async def run() -> None:
         stop = asyncio.Event()
