@@ -143,3 +143,25 @@ def test_one_success_outweighs_later_failures() -> None:
     under_way.expire(5.0)
     under_way.expire(10.0)
     assert under_way.supports("delete")
+
+
+def test_an_error_that_may_answer_the_apps_own_edit_is_not_taken_for_ours() -> None:
+    under_way = edits()
+    under_way.asked(ev.ConversationItemTruncate(item_id="x"))
+    under_way.asked(ev.ConversationItemDelete(item_id="y"))
+    under_way.asked(ev.Ping())
+    under_way.send(Truncate("a", 0, 100), 0.0)
+    unclear = refusal("item_truncate_invalid_item_id", "no item")
+    assert under_way.answer(unclear) is None, "it answers the app, which asked first"
+    outcome = under_way.answer(unclear)
+    assert outcome is not None
+    assert outcome.result == "gone"
+
+
+def test_an_acknowledgement_settles_the_apps_edit_of_that_item() -> None:
+    under_way = edits()
+    under_way.asked(ev.ConversationItemDelete(item_id="y"))
+    assert under_way.answer(ev.ConversationItemDeleted(item_id="y")) is None
+    under_way.send(Delete("a", "memory"), 0.0)
+    outcome = under_way.answer(refusal("item_delete_invalid_item_id", "no item"))
+    assert outcome is not None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 
+import pytest
+
 from laconic import events as ev
 from laconic.input_audio import InputAudio
 from laconic.items import Item, Part
@@ -89,13 +91,42 @@ def test_a_created_item_is_measured_from_its_own_sound() -> None:
     assert measured(audio, spoken("unasked")) == 0
 
 
-def test_a_refused_create_is_not_waited_for() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        ev.ErrorDetail(event_id="e1"),
+        ev.ErrorDetail(code="item_create_duplicate_item_id"),
+        ev.ErrorDetail(message="Error creating item: no."),
+        ev.ErrorDetail(param="item.content[0].audio"),
+        ev.ErrorDetail(param="previous_item_id"),
+    ],
+    ids=["by event id", "by code", "by message", "by field", "by place"],
+)
+def test_a_refused_create_is_not_waited_for(error: ev.ErrorDetail) -> None:
+    """Where the service leaves the event id out, the oldest create is the one an error about creating answers."""
     audio = InputAudio()
     audio.said(create(100, event_id="e1"))
     audio.said(create(200, event_id="e2"))
-    audio.refused(ev.ErrorDetail(event_id="e1"))
-    audio.refused(ev.ErrorDetail(event_id=None))
+    audio.refused(error)
     assert measured(audio, spoken("a")) == 200
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ev.ErrorDetail(),
+        ev.ErrorDetail(event_id="somebody's"),
+        ev.ErrorDetail(code="item_delete_invalid_item_id", param="item_id"),
+        ev.ErrorDetail(code="conversation_already_has_active_response", message="Wait before creating a new one."),
+        ev.ErrorDetail(code="invalid_tool_call_id", param="item.call_id"),
+    ],
+)
+def test_other_errors_leave_creates_alone(error: ev.ErrorDetail) -> None:
+    """A refused output too: outputs are answered late, out of order."""
+    audio = InputAudio()
+    audio.said(create(100))
+    audio.refused(error)
+    assert measured(audio, spoken("a")) == 100
 
 
 def test_a_reply_that_begins_answers_no_create() -> None:
@@ -125,5 +156,6 @@ def test_text_and_shapeless_content_measure_nothing() -> None:
     audio.said(
         ev.read('{"type":"conversation.item.create","item":{"content":[{"type":"input_text","text":"x"},{"audio":3}]}}')
     )
+    audio.said(ev.Ping())
     item = Item("a", role="user", parts=[Part("input_text", "x")])
     assert measured(audio, item) == 0

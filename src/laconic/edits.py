@@ -7,12 +7,13 @@ exist that never acknowledge (Hugging Face speech-to-speech, PROTOCOL §11) and 
 two edits of a kind unanswered, or refuses three, before ever doing one, is taken not to support that kind.
 
 Matching an error to its edit: by event id; else by the item id quoted in the message, because `event_id` is
-null on some services (livekit#3344, Voice Live); else, if just one edit is under way and the code names its
-kind, by that.
+null on some services (livekit#3344, Voice Live); else, if just one edit is under way, the code names its kind
+and the app has not asked for one of that kind itself, by that.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -100,6 +101,8 @@ class Edits:
     _sent: dict[str, _Sent] = field(default_factory=dict[str, _Sent])
     _given_up: dict[str, Edit] = field(default_factory=dict[str, Edit])  # a late answer is still to ours
     _records: dict[str, _Record] = field(default_factory=dict[str, _Record])
+    _asked: deque[tuple[str, str]] = field(default_factory=lambda: deque[tuple[str, str]](maxlen=64))
+    """Kind and item of the app's own edits that nobody has answered yet."""
 
     def __contains__(self, item_id: object) -> bool:
         """Whether an edit of this item is under way."""
@@ -126,6 +129,16 @@ class Edits:
         self._sent[edit.item_id] = _Sent(edit, [event_id], now + self.ack_timeout_s)
         return {"event_id": event_id, **edit.event()}
 
+    def asked(self, event: ev.Event) -> None:
+        """Take note of an edit the app sends itself: its answers are the app's."""
+        match event:
+            case ev.ConversationItemDelete(item_id=item_id):
+                self._asked.append(("delete", item_id))
+            case ev.ConversationItemTruncate(item_id=item_id):
+                self._asked.append(("truncate", item_id))
+            case _:
+                pass
+
     def answer(self, event: ev.Event) -> Outcome | None:
         """What an event of the service says about an edit of ours; None if it is about something else."""
         match event:
@@ -149,11 +162,15 @@ class Edits:
             del self._given_up[item_id]
             self._record(kind).done += 1
             return Outcome(late, "done")
+        self._told_app(kind, item_id)
         return None
 
     def _refused(self, error: ev.ErrorDetail) -> Outcome | None:
         sent = self._matching(error)
         if sent is None:
+            for kind in ("delete", "truncate"):
+                if f"item_{kind}" in (error.code or ""):
+                    self._told_app(kind, None)
             return None
         item_id = sent.edit.item_id
         del self._sent[item_id]
@@ -175,8 +192,16 @@ class Edits:
         if quoted:
             return quoted[0]
         if error.event_id is None and len(waiting) == 1 and f"item_{waiting[0].edit.kind}" in (error.code or ""):
-            return waiting[0]
+            kind = waiting[0].edit.kind
+            return None if any(asked == kind for asked, _ in self._asked) else waiting[0]
         return None
+
+    def _told_app(self, kind: str, item_id: str | None) -> None:
+        """An answer went to the app: to its edit of this item, or the oldest of this kind."""
+        for asked in self._asked:
+            if asked[0] == kind and item_id in (asked[1], None):
+                self._asked.remove(asked)
+                return
 
     def expire(self, now: float) -> tuple[list[Wire], list[Outcome]]:
         """What to send again because nobody answered, and what to give up."""

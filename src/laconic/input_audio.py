@@ -17,6 +17,16 @@ from laconic.items import Item, Wire
 __all__ = ["InputAudio"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Create:
+    """What the app asked to create and the service has not yet answered."""
+
+    event_id: str | None
+    item_id: str | None
+    item_type: str
+    sound_ms: int
+
+
 @dataclass(slots=True)
 class _Span:
     """Milliseconds since the session began; `end` is None while the user speaks."""
@@ -33,8 +43,8 @@ class InputAudio:
         """Of the input format: PCM16 at 24 kHz unless the session says otherwise."""
         self._received = 0
         self._committed = 0  # value of `_received` at the last commit or clear
-        self._commits: deque[int] = deque()  # ms in the buffer at each commit the app asked for
-        self._creates: deque[tuple[str | None, str | None, int]] = deque()  # event id, item id, ms of sound
+        self._commits: deque[_Span] = deque()  # where in the stream the buffer lay at each commit of the app
+        self._creates: list[_Create] = []
         self._spans: dict[str, _Span] = {}
 
     @property
@@ -47,11 +57,15 @@ class InputAudio:
         if isinstance(event, ev.InputAudioBufferAppend):
             self._received += ev.payload_bytes(event.audio)
         elif isinstance(event, ev.InputAudioBufferCommit):
-            self._commits.append(int((self._received - self._committed) / self.bytes_per_ms))
+            end_ms = self.ms
+            self._commits.append(_Span(end_ms - int((self._received - self._committed) / self.bytes_per_ms), end_ms))
+            self._committed = self._received
         elif isinstance(event, ev.InputAudioBufferClear):
             self._committed = self._received
         elif isinstance(event, ev.ConversationItemCreate):
-            self._creates.append((event.event_id, event.item.get("id"), self._sound_in(event.item)))
+            item = event.item
+            kind = item.get("type", "message")
+            self._creates.append(_Create(event.event_id, item.get("id"), kind, self._sound_in(item)))
 
     def _sound_in(self, item: Wire) -> int:
         total = 0
@@ -75,19 +89,36 @@ class InputAudio:
 
     def committed(self, item_id: str) -> None:
         """The service made the buffer into this item."""
-        if item_id not in self._spans and self._commits:
-            self._spans[item_id] = _Span(0, self._commits[0])
-        if self._commits:
-            self._commits.popleft()
-        self._committed = self._received
+        span = self._spans.get(item_id)
+        if span is None or span.end is None:  # not ended by voice detection, so by a commit of the app
+            asked = self._commits.popleft() if self._commits else _Span(self.ms, self.ms)
+            self._spans[item_id] = _Span(asked.start if span is None else span.start, asked.end)
+        else:
+            self._committed = self._received
 
     def refused(self, error: ev.ErrorDetail) -> None:
         """The service refused something; if it was a commit or a create, no item will answer it."""
         if error.code == "input_audio_buffer_commit_empty":
             if self._commits:
-                self._commits.popleft()
-        elif error.event_id is not None:
-            self._creates = deque(create for create in self._creates if create[0] != error.event_id)
+                self._committed = int(self._commits.popleft().start * self.bytes_per_ms)
+            return
+        refused = self._refused_create(error)
+        if refused is not None:
+            self._creates.remove(refused)
+
+    def _refused_create(self, error: ev.ErrorDetail) -> _Create | None:
+        """By event id; where the service leaves that out, the oldest create, if the error is about creating.
+
+        Answers come in order, except that an output waits for the response that made its call.
+        """
+        if error.event_id is not None:
+            return next((create for create in self._creates if create.event_id == error.event_id), None)
+        field = (error.param or "").split(".")[0]
+        words = f"{error.code} {error.message}".lower()
+        if field not in ("item", "previous_item_id") and "item_create" not in words and "creating item" not in words:
+            return None
+        late = error.code == "invalid_tool_call_id"
+        return next((one for one in self._creates if (one.item_type == "function_call_output") == late), None)
 
     def measure(self, item: Item) -> None:
         """Give an item that just entered the length of its sound, in ms."""
@@ -99,16 +130,15 @@ class InputAudio:
         if span is None:
             sound[0].audio_ms = created_ms
         else:
-            sound[0].audio_ms = max(0, (self.ms if span.end is None else span.end) - span.start)
+            sound[0].audio_ms = max(0, (span.end or 0) - span.start)
 
     def _created(self, item: Item) -> int:
         """Milliseconds of sound in the app's create that this item answers, 0 if it answers none."""
         if item.id in self._spans or (item.role == "assistant" and item.in_progress):
             return 0
-        for index, (_, waiting, sound_ms) in enumerate(self._creates):
-            if waiting == item.id:
-                del self._creates[index]
-                return sound_ms
-        if self._creates and self._creates[0][1] is None:
-            return self._creates.popleft()[2]
+        named = [create for create in self._creates if create.item_id == item.id]
+        unnamed = [create for create in self._creates if create.item_id is None and create.item_type == item.type]
+        for create in (*named, *unnamed):
+            self._creates.remove(create)
+            return create.sound_ms
         return 0

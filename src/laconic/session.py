@@ -207,6 +207,7 @@ class Session:
         """A message arrived from the app, in GA's spelling; a beta service gets it in its own."""
         event = ev.read(raw)
         self.conversation.said(event)
+        self._edits.asked(event)
         if isinstance(event, ev.ResponseCreate):
             self._expect_response(now)
         if self.conversation.dialect == "beta" and isinstance(event, _SHAPED_BY_DIALECT):
@@ -217,10 +218,11 @@ class Session:
         """The speaker has played this much of an item; `stopped`: and will play no more of it."""
         if stopped:
             self._playback.stopped(item_id, content_index, ms)
+        complete = self.exchanges.count
         ghost = self.exchanges.heard(item_id, ms, stopped)
         if ghost is not None:
             self._actions.append(GhostTurn(ghost))
-        if stopped:
+        if stopped or self.exchanges.count != complete:
             self._edit(now)
 
     def tick(self, now: float) -> None:

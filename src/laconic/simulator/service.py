@@ -146,7 +146,9 @@ class Service:
         try:
             self._do(event)
         except Rejected as no:
-            self._error(no, event_id if isinstance(event_id, str) else None)
+            # As late as an acknowledgement would be: a slow service answers slowly, but in order.
+            answer = no.to_wire(None if self.faults.null_error_event_id or not isinstance(event_id, str) else event_id)
+            self._acknowledge({"type": "error", "error": answer})
 
     def tick(self, now: float) -> None:
         """Time has come to `now`. In sample time this jumps ahead, for clients that send no sound."""
@@ -321,7 +323,8 @@ class Service:
         fate = self.faults.fate(kind)
         if fate == "refuse":
             doing = {"delete": "deleting", "truncate": "truncating"}[kind]
-            raise Rejected(f"item_{kind}_invalid_item_id", f"Error {doing} item: '{item_id}' cannot be changed.")
+            # Not the code for an unknown id: that one means that the service does not hold the item.
+            raise Rejected("invalid_value", f"Error {doing} item: '{item_id}' cannot be changed.", "item_id")
         return fate == "ignore"
 
     # --- listening ------------------------------------------------------------------------------------------------
