@@ -45,7 +45,7 @@ def test_a_line_is_printed_once_and_whole() -> None:
     talk.user_spoke("u", None)
     assert talk.out() == ""
     talk.user_words("u", "Hello.")
-    assert talk.out() == "you          Hello.\n"
+    assert talk.out() == "you     Hello.\n"
     assert talk.out() == ""
 
 
@@ -55,9 +55,9 @@ def test_a_reply_is_printed_when_it_was_heard_with_the_bill_behind_it() -> None:
     talk.user_words("u", "Hello.")
     talk.reply("Good morning.")
     talk.reply_done("a", "Good morning.")
-    assert talk.out() == "you          Hello.\n"
+    assert talk.out() == "you     Hello.\n"
     talk.heard("a", 100)
-    assert talk.out() == "reply        Good morning.\n             · the bill\n"
+    assert talk.out() == "reply   Good morning.\n        · the bill\n"
 
 
 def test_a_reply_waits_for_the_words_it_answers() -> None:
@@ -69,7 +69,7 @@ def test_a_reply_waits_for_the_words_it_answers() -> None:
     assert talk.out() == ""
     assert talk.out(after_s=PATIENCE_S - 0.1) == ""
     talk.user_words("u", "Hello.")
-    assert talk.out().splitlines()[:2] == ["you          Hello.", "reply        Good morning."]
+    assert talk.out().splitlines()[:2] == ["you     Hello.", "reply   Good morning."]
 
 
 def test_words_later_than_the_patience_are_marked_as_said_earlier() -> None:
@@ -79,7 +79,7 @@ def test_words_later_than_the_patience_are_marked_as_said_earlier() -> None:
     talk.reply_done("a", "Good morning.")
     talk.heard("a", 100)
     assert talk.out() == ""
-    assert talk.out(after_s=PATIENCE_S).splitlines()[0] == "reply        Good morning."
+    assert talk.out(after_s=PATIENCE_S).splitlines()[0] == "reply   Good morning."
     talk.user_words("u", "Hello.")
     assert talk.out() == "you, earlier  Hello.\n"
 
@@ -101,7 +101,7 @@ def test_a_cut_off_reply_is_printed_as_it_was_heard() -> None:
     talk.out()
     talk.heard("a", 2000, of=4000, stopped=True)
     talk.reply_done("a", "one two", status="cancelled")
-    assert talk.out().splitlines()[0] == "reply        one two [cut off after 2.0 s]"
+    assert talk.out().splitlines()[0] == "reply   one two [cut off after 2.0 s]"
 
 
 def test_on_a_terminal_words_stream_and_the_mark_follows() -> None:
@@ -109,7 +109,7 @@ def test_on_a_terminal_words_stream_and_the_mark_follows() -> None:
     talk.user_spoke("u", None)
     talk.user_words("u", "Go on.")
     talk.reply("one two", ms=4000)
-    assert talk.out() == "you          Go on.\nreply        one two"
+    assert talk.out() == "you     Go on.\nreply   one two"
     talk.reply_words("a", " three")
     assert talk.out() == " three"
     assert talk.out() == ""
@@ -122,9 +122,9 @@ def test_on_a_terminal_a_line_that_ends_otherwise_is_printed_again() -> None:
     talk = Printed(stream=True)
     talk.user_spoke("u", None)
     talk.says("conversation.item.input_audio_transcription.delta", item_id="u", delta="Hallo")
-    assert talk.out() == "you          Hallo"
+    assert talk.out() == "you     Hallo"
     talk.user_words("u", "Hello.")
-    assert talk.out() == "\nyou          Hello.\n"
+    assert talk.out() == "\nyou     Hello.\n"
 
 
 def test_a_streaming_row_is_closed_before_another_line() -> None:
@@ -134,18 +134,16 @@ def test_a_streaming_row_is_closed_before_another_line() -> None:
     talk.out()
     talk.reply("Good morning.")
     assert talk.out() == ""
-    assert talk.out(after_s=PATIENCE_S) == "\nreply        Good morning."
+    assert talk.out(after_s=PATIENCE_S) == "\nreply   Good morning."
     talk.user_words("u", "Hello.")
     assert talk.out() == ""  # the reply's row is still open: nothing comes between
     talk.reply_done("a", "Good morning.")
     talk.heard("a", 100)
-    assert talk.out() == "\n             · the bill\n"
+    assert talk.out() == "\n        · the bill\n"
     assert talk.end() == "you, earlier  Hello.\n"
 
 
-@pytest.mark.parametrize(
-    ("dim", "expected"), [(True, "\x1b[2m             · note\x1b[0m\n"), (False, "             · note\n")]
-)
+@pytest.mark.parametrize(("dim", "expected"), [(True, "\x1b[2m        · note\x1b[0m\n"), (False, "        · note\n")])
 def test_notices_are_dim_only_where_asked(dim: bool, expected: str) -> None:
     talk = Printed(dim=dim)
     talk.page.note("note")
@@ -157,7 +155,7 @@ def test_the_end_prints_what_is_left_in_order() -> None:
     talk.user_spoke("u", None)
     talk.reply("one two three four", ms=2000)
     talk.heard("a", 1000, of=2000)
-    assert talk.end() == "you          (1.5 s spoken, no transcript)\nreply        one two [cut off after 1.0 s]\n"
+    assert talk.end() == "you     (1.5 s spoken, no transcript)\nreply   one two [cut off after 1.0 s]\n"
 
 
 def test_an_empty_reply_is_no_line() -> None:
@@ -166,5 +164,5 @@ def test_an_empty_reply_is_no_line() -> None:
     talk.user_words("u", "Hm.")
     talk.reply_began("a", "u")
     talk.reply_done("a", "", status="cancelled")
-    assert talk.out().splitlines()[:1] == ["you          Hm."]
+    assert talk.out().splitlines()[:1] == ["you     Hm."]
     assert "reply" not in talk.end()

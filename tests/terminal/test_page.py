@@ -17,10 +17,10 @@ def test_the_user_stands_before_the_reply_although_his_words_come_later() -> Non
     told.user_spoke("u", None)
     told.reply_began("a", "u")
     told.reply_words("a", "Hello")
-    assert shown(told) == ["you          …", "reply        Hello"]
+    assert shown(told) == ["you     …", "reply   Hello"]
     told.user_words("u", "Good morning.")
     told.reply_words("a", " there")
-    assert shown(told) == ["you          Good morning.", "reply        Hello there"]
+    assert shown(told) == ["you     Good morning.", "reply   Hello there"]
 
 
 def test_words_stream_while_the_user_is_still_speaking() -> None:
@@ -29,7 +29,7 @@ def test_words_stream_while_the_user_is_still_speaking() -> None:
     name = "conversation.item.input_audio_transcription.delta"
     told.says(name, item_id="u", content_index=0, delta="Good")
     told.says(name, item_id="u", content_index=0, delta=" mor")
-    assert shown(told) == ["you          Good mor"]
+    assert shown(told) == ["you     Good mor"]
 
 
 def test_a_reply_that_comes_while_the_user_speaks_again_stands_before_his_new_words() -> None:
@@ -49,7 +49,7 @@ def test_items_that_enter_in_the_past_stand_where_the_conversation_has_them() ->
     item = {"id": "u2", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "typed"}]}
     told.says("conversation.item.added", item=item, previous_item_id="a1")
     assert [line.item_id for line in told.page.lines] == ["u1", "a1", "u2", "u3"]
-    assert shown(told)[2] == "you          typed"
+    assert shown(told)[2] == "you     typed"
 
 
 def test_two_spoken_items_of_one_response_are_two_lines() -> None:
@@ -62,7 +62,7 @@ def test_two_spoken_items_of_one_response_are_two_lines() -> None:
     told.says("response.output_item.added", response_id="r", item=item)
     told.says("conversation.item.added", item=item, previous_item_id="a")
     told.reply_words("b", "It is four.")
-    assert shown(told) == ["you          Go on.", "reply        One moment.", "reply        It is four."]
+    assert shown(told) == ["you     Go on.", "reply   One moment.", "reply   It is four."]
 
 
 def test_a_reply_in_text_is_shown() -> None:
@@ -72,7 +72,7 @@ def test_a_reply_in_text_is_shown() -> None:
     told.reply_began("a", "u")
     told.says("response.output_text.delta", response_id="r", item_id="a", content_index=0, delta="Writ")
     told.says("response.output_text.done", response_id="r", item_id="a", content_index=0, text="Written.")
-    assert shown(told)[-1] == "reply        Written."
+    assert shown(told)[-1] == "reply   Written."
     assert not told.page.lines[-1].settled
     told.reply_done("a", "")
     assert told.page.lines[-1].settled
@@ -84,7 +84,7 @@ def test_words_that_only_the_finished_item_has_are_taken_from_it() -> None:
     told.user_spoke("u", None)
     told.reply_began("a", "u")
     told.reply_done("a", "All at once.")
-    assert shown(told)[-1] == "reply        All at once."
+    assert shown(told)[-1] == "reply   All at once."
 
 
 def test_a_reply_is_settled_when_it_was_heard_to_its_end() -> None:
@@ -108,10 +108,10 @@ def test_a_reply_cut_off_shows_the_words_that_were_heard() -> None:
     told.reply_words("a", "one two three four five six seven eight")
     told.reply_sound("a", 4000)
     told.heard("a", 2000, of=4000, stopped=True)
-    assert shown(told)[-1] == "reply        one two three four [cut off after 2.0 s]"
+    assert shown(told)[-1] == "reply   one two three four [cut off after 2.0 s]"
     told.reply_words("a", " nine ten")  # still on its way when the speaker was emptied
     told.reply_done("a", "one two three four five", status="cancelled")
-    assert shown(told)[-1] == "reply        one two three four [cut off after 2.0 s]"
+    assert shown(told)[-1] == "reply   one two three four [cut off after 2.0 s]"
     assert told.page.lines[-1].settled
 
 
@@ -132,7 +132,7 @@ def test_a_reply_stopped_before_a_word_was_heard_says_so() -> None:
     told.reply_words("a", "Well, well")
     told.reply_sound("a", 300)
     told.heard("a", 0, of=300, stopped=True)
-    assert shown(told)[-1] == "reply        [cut off before it was heard]"
+    assert shown(told)[-1] == "reply   [cut off before it was heard]"
 
 
 def test_a_cancelled_reply_without_sound_is_settled_by_its_response() -> None:
@@ -142,7 +142,7 @@ def test_a_cancelled_reply_without_sound_is_settled_by_its_response() -> None:
     told.reply_words("a", "Well")
     told.reply_done("a", "Well", status="cancelled")
     assert told.page.lines[-1].settled
-    assert shown(told)[1] == "reply        [cut off before it was heard]"
+    assert shown(told)[1] == "reply   [cut off before it was heard]"
 
 
 def test_an_empty_reply_shows_nothing() -> None:
@@ -150,13 +150,13 @@ def test_an_empty_reply_shows_nothing() -> None:
     told.user_spoke("u", None)
     told.user_words("u", "Hm.")
     told.reply_began("a", "u")
-    assert shown(told) == ["you          Hm."]
+    assert shown(told) == ["you     Hm."]
 
 
 def test_without_transcription_the_length_of_the_speech_is_shown() -> None:
     told = Told(transcription=False)
     told.user_spoke("u", None)
-    assert shown(told) == ["you          (1.5 s spoken, no transcript)"]
+    assert shown(told) == ["you     (1.5 s spoken, no transcript)"]
     assert told.page.lines[0].complete
 
 
@@ -165,7 +165,7 @@ def test_a_failed_transcription_says_why() -> None:
     told.user_spoke("u", None)
     name = "conversation.item.input_audio_transcription.failed"
     told.says(name, item_id="u", content_index=0, error={"code": "DeploymentNotFound", "message": "no whisper here"})
-    assert shown(told) == ["you          (spoken; the transcription failed: no whisper here)"]
+    assert shown(told) == ["you     (spoken; the transcription failed: no whisper here)"]
 
 
 def test_xai_repeats_a_transcript_until_it_is_final() -> None:
@@ -174,7 +174,7 @@ def test_xai_repeats_a_transcript_until_it_is_final() -> None:
     name = "conversation.item.input_audio_transcription."
     told.says(name + "updated", item_id="u", transcript="Good")
     told.says(name + "completed", item_id="u", transcript="Good mor", status="in_progress")
-    assert shown(told) == ["you          Good mor"]
+    assert shown(told) == ["you     Good mor"]
     assert not told.page.lines[0].complete
     told.says(name + "completed", item_id="u", transcript="Good morning.", status="completed")
     assert told.page.lines[0].complete
@@ -185,7 +185,7 @@ def test_an_item_that_leaves_is_announced_and_its_line_stays() -> None:
     after = told.exchange(1, None)
     told.exchange(2, after)
     told.says("conversation.item.deleted", item_id="u1")
-    assert shown(told)[-1] == "             forgotten: you, “question 1” · 3 stay"
+    assert shown(told)[-1] == "        forgotten: you, “question 1” · 3 stay"
     assert [row.dim for row in told.page.rows(80)] == [True, False, False, False, True]
     assert [notice.item_id for notice in told.page.forgotten] == ["u1"]
 
@@ -218,21 +218,21 @@ def test_a_forgotten_cut_off_reply_is_named_by_what_was_heard() -> None:
     told.says("response.done", response={"id": "r2", "conversation_id": "c", "status": "completed", "output": []})
     told.says("conversation.item.deleted", item_id="u")
     told.says("conversation.item.deleted", item_id="a")
-    assert "             forgotten: reply, “one two” · 1 stay" in shown(told)
+    assert "        forgotten: reply, “one two” · 1 stay" in shown(told)
 
 
 def test_items_without_words_are_named_by_their_length() -> None:
     told = Told(memory="last:1", transcription=False)
     told.exchange(1, None)
     told.says("conversation.item.deleted", item_id="u1")
-    assert shown(told)[-1] == "             forgotten: you, “question 1” · 1 stay"
+    assert shown(told)[-1] == "        forgotten: you, “question 1” · 1 stay"
     told = Told(memory="last:1", transcription=False)
     told.user_spoke("u", None)
     told.reply_began("a", "u")
     told.reply_words("a", "Yes")
     told.reply_done("a", "Yes")
     told.says("conversation.item.deleted", item_id="u")
-    assert shown(told)[-1] == "             forgotten: you, 1.5 s of speech · 1 stay"
+    assert shown(told)[-1] == "        forgotten: you, 1.5 s of speech · 1 stay"
 
 
 def test_a_ghost_turn_is_announced() -> None:
@@ -263,7 +263,7 @@ def test_a_function_call_is_told() -> None:
     told = Told()
     item = {"id": "f", "type": "function_call", "status": "in_progress", "name": "weather", "call_id": "c1"}
     told.says("conversation.item.added", item=item)
-    assert shown(told) == ["tool         the model calls weather"]
+    assert shown(told) == ["tool    the model calls weather"]
 
 
 def test_an_out_of_band_reply_is_no_line() -> None:
@@ -281,7 +281,7 @@ def test_closing_settles_everything() -> None:
     told.reply_sound("a", 2000)
     told.heard("a", 1000, of=2000)
     told.page.close()
-    assert shown(told) == ["you          (1.5 s spoken, no transcript)", "reply        one two [cut off after 1.0 s]"]
+    assert shown(told) == ["you     (1.5 s spoken, no transcript)", "reply   one two [cut off after 1.0 s]"]
 
 
 def test_layout_in_eighty_columns_of_japanese() -> None:

@@ -71,12 +71,12 @@ async def test_conversation_status_and_bill_are_on_the_screen() -> None:
         shown.screen.status("listening", 0.0)
         rows = await drawn(shown, pilot)
         assert [row.strip() for row in rows[:3]] == [
-            "you          question 1",
-            "reply        answer 1",
+            "you     question 1",
+            "reply   answer 1",
             "forgotten: something",
         ]
-        assert rows[22].strip() == "● listening   m microphone on/off   q end"
-        assert rows[23].strip() == "$0.0123 · the bill"
+        assert rows[21].strip() == "● listening   m microphone on/off   q end"
+        assert rows[22].strip() == "$0.0123 · the bill"
 
 
 async def test_a_streaming_line_changes_in_place() -> None:
@@ -88,8 +88,8 @@ async def test_a_streaming_line_changes_in_place() -> None:
         shown.reply_words("a", " morning")
         shown.user_words("u", "Hello.")
         second = await drawn(shown, pilot)
-        assert [row.strip() for row in first[:2]] == ["you          …", "reply        Good"]
-        assert [row.strip() for row in second[:2]] == ["you          Hello.", "reply        Good morning"]
+        assert [row.strip() for row in first[:2]] == ["you     …", "reply   Good"]
+        assert [row.strip() for row in second[:2]] == ["you     Hello.", "reply   Good morning"]
 
 
 async def test_a_long_talk_scrolls_and_follows_its_end() -> None:
@@ -99,7 +99,7 @@ async def test_a_long_talk_scrolls_and_follows_its_end() -> None:
             after = shown.exchange(number, after)
             await drawn(shown, pilot)
         rows = await drawn(shown, pilot)
-        assert "answer 30" in rows[21]
+        assert "answer 30" in rows[20]
         assert not any("question 1 " in row for row in rows)
 
 
@@ -128,7 +128,7 @@ async def test_keys(key: str, does: str) -> None:
 async def test_push_to_talk_says_that_the_key_is_pressed_twice() -> None:
     async with running(push_to_talk=True) as (shown, pilot):
         shown.screen.status("press", 0.0)
-        assert "space press to speak, again to send" in (await drawn(shown, pilot))[22]
+        assert "space press to speak, again to send" in (await drawn(shown, pilot))[21]
 
 
 async def test_the_terminal_is_given_back_whatever_happens() -> None:
@@ -149,4 +149,4 @@ def test_the_conversation_stays_on_the_terminal_afterwards() -> None:
     shown, out = Shown(), StringIO()
     shown.exchange(1, None)
     shown.screen.close(out)
-    assert out.getvalue() == "you          question 1\nreply        answer 1\n"
+    assert out.getvalue() == "you     question 1\nreply   answer 1\n"

@@ -54,7 +54,7 @@ class Lines:
 
     def notice(self, notice: Notice, now: float) -> None:
         self.page.notice(notice)
-        if isinstance(notice, Charged):
+        if isinstance(notice, Charged) and (notice.cost.charges or notice.cost.unknown):  # a ghost turn may be free
             self.page.note(self._bill())
 
     def heard(self, played: Played, now: float, *, stopped: bool = False) -> None:

@@ -16,7 +16,7 @@ TABLE: dict[str, tuple[str, str]] = {
     # who speaks
     "user": ("you", "あなた"),
     "assistant": ("reply", "返事"),
-    "system": ("instruction", "指示"),
+    "system": ("system", "指示"),
     "tool": ("tool", "ツール"),
     # lines
     "being_said": ("…", "…"),
