@@ -349,7 +349,7 @@ class Response:
         previous = self._held.previous_id(item_id)
         return None if previous is None or self._held.place(previous) == 0 else previous
 
-    def _about(self, name: str, index: int, **fields: Any) -> None:
+    def _about(self, name: str, index: int, /, **fields: Any) -> None:
         """Say something about an output. The events that bring the item itself do not name it besides."""
         event: Wire = {"type": name, "response_id": self.id}
         if "item" not in fields:

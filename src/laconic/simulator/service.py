@@ -146,9 +146,11 @@ class Service:
         try:
             self._do(event)
         except Rejected as no:
-            # As late as an acknowledgement would be: a slow service answers slowly, but in order.
-            answer = no.to_wire(None if self.faults.null_error_event_id or not isinstance(event_id, str) else event_id)
-            self._acknowledge({"type": "error", "error": answer})
+            known = event_id if isinstance(event_id, str) else None
+            if str(event.get("type")).startswith("conversation.item."):  # as late as its acknowledgement would be
+                self._acknowledge(self._refusal(no, known))
+            else:
+                self._error(no, known)
 
     def tick(self, now: float) -> None:
         """Time has come to `now`. In sample time this jumps ahead, for clients that send no sound."""
@@ -172,6 +174,8 @@ class Service:
     @property
     def pending(self) -> float | None:
         """When the next thing already under way is due: not the idle timeout, not the session's end."""
+        if self.closing is not None:
+            return None
         later = self._later[0][0] if self._later else None
         return min((due for due in (self._answers.deadline, later) if due is not None), default=None)
 
@@ -230,7 +234,10 @@ class Service:
                 self._say(answer)
 
     def _error(self, no: Rejected, event_id: str | None) -> None:
-        self._say({"type": "error", "error": no.to_wire(None if self.faults.null_error_event_id else event_id)})
+        self._say(self._refusal(no, event_id))
+
+    def _refusal(self, no: Rejected, event_id: str | None) -> Wire:
+        return {"type": "error", "error": no.to_wire(None if self.faults.null_error_event_id else event_id)}
 
     # --- client events --------------------------------------------------------------------------------------------
 
