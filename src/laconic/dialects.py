@@ -46,6 +46,7 @@ _INPUT_FIELDS = {  # beta's flat name → GA's name under audio.input
     "input_audio_noise_reduction": "noise_reduction",
     "turn_detection": "turn_detection",
 }
+_BETA_ONLY = ("temperature", "input_audio_sampling_rate")  # the second is Voice Live's
 _GA_ONLY = ("type", "object", "truncation", "tracing", "prompt", "include", "reasoning", "parallel_tool_calls")
 
 
@@ -93,7 +94,8 @@ def session_to_ga(session: Mapping[str, Any]) -> Wire:
         rest["output_modalities"] = ["audio"] if "audio" in modalities else ["text"]
     if "max_response_output_tokens" in rest:
         rest["max_output_tokens"] = rest.pop("max_response_output_tokens")
-    rest.pop("temperature", None)
+    for field in _BETA_ONLY:
+        rest.pop(field, None)
     shaped: Wire = {"type": "realtime", **rest}
     sides = {name: side for name, side in (("input", sound_in), ("output", sound_out)) if side}
     return shaped | ({"audio": sides} if sides else {})
@@ -144,17 +146,24 @@ def _without_images(usage: Mapping[str, Any]) -> Wire:
 
 
 def _item_to_beta(item: Mapping[str, Any]) -> Wire:
-    flat: Wire = {"object": "realtime.item", **item}
-    if item.get("role") == "assistant" and "content" in item:
-        flat["content"] = [part | {"type": _BETA_PARTS.get(part["type"], part["type"])} for part in item["content"]]
-    return flat
+    return _with_parts({"object": "realtime.item", **item}, _BETA_PARTS)
 
 
 def _item_to_ga(item: Mapping[str, Any]) -> Wire:
-    shaped = {key: value for key, value in item.items() if key != "object"}
-    if item.get("role") == "assistant" and "content" in item:
-        shaped["content"] = [part | {"type": _GA_PARTS.get(part["type"], part["type"])} for part in item["content"]]
-    return shaped
+    return _with_parts({key: value for key, value in item.items() if key != "object"}, _GA_PARTS)
+
+
+def _with_parts(item: Wire, names: Mapping[str, str]) -> Wire:
+    """The item with the assistant's content types renamed. What has no shape we know passes as it is."""
+    content: object = item.get("content")
+    if item.get("role") != "assistant" or not isinstance(content, list):
+        return item
+    parts = cast("list[Any]", content)
+    return item | {"content": [_renamed(part, names) if isinstance(part, dict) else part for part in parts]}
+
+
+def _renamed(part: Wire, names: Mapping[str, str]) -> Wire:
+    return part | {"type": names.get(part.get("type", ""), part.get("type"))}
 
 
 def server_to_beta(event: Mapping[str, Any]) -> Wire | None:
@@ -185,8 +194,8 @@ def client_to_ga(event: Mapping[str, Any]) -> Wire:
         settings = cast(Wire, response)
         shaped = session_to_ga(settings)
         shaped.pop("type", None)
-        if "input" in shaped:
-            shaped["input"] = [_item_to_ga(item) for item in shaped["input"]]
+        if isinstance(shaped.get("input"), list):
+            shaped["input"] = [_item_to_ga(item) if isinstance(item, dict) else item for item in shaped["input"]]
         said["response"] = shaped
     return said
 
