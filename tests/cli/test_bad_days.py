@@ -295,7 +295,7 @@ def test_no_money_left_in_mid_talk(talk: Callable[..., Outcome]) -> None:
 def assert_conversation_is_there(outcome: Outcome) -> None:
     assert "you     Hello. My name is Marco." in outcome.out
     assert "reply " in outcome.out
-    assert "\ntokens of 1 replies" in outcome.out
+    assert "\nreplies 1 · tokens in " in outcome.out
     assert "\ncost: $0.00" in outcome.out
 
 

@@ -73,7 +73,7 @@ def test_the_summary_says_what_the_cost_is_made_of() -> None:
     told = talked(USAGE)
     assert summary(told.session, told.page, 83.0, model="gpt-realtime") == [
         "1:23 talked · exchanges 1 · ghost turns 0 · items held 2 · forgotten 0",
-        "tokens of 1 replies: in 139 (cached 64), out 61",
+        "replies 1 · tokens in 139 (cached 64) out 61",
         "cost: $0.0043, made of",
         "  text in           43 tokens   $0.0002",
         "  audio in          32 tokens   $0.0010",
@@ -109,7 +109,7 @@ def test_an_unknown_model_shows_tokens_and_says_how_to_give_a_price() -> None:
     told = talked(USAGE, model="gpt-nobody-knows")
     rows = summary(told.session, told.page, 10.0, model="gpt-nobody-knows")
     assert rows[1:] == [
-        "tokens of 1 replies: in 139 (cached 64), out 61",
+        "replies 1 · tokens in 139 (cached 64) out 61",
         "cost: cost unknown",
         "no price is known for gpt-nobody-knows: give yours with --rates FILE, or see `laconic rates`",
     ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from io import StringIO
+from typing import cast
 
 import pytest
 from said import Told
 
 from laconic.terminal.lines import PATIENCE_S, Lines
+from laconic.voice.talk import Talk
 
 
 class Printed(Told):
@@ -166,3 +170,31 @@ def test_an_empty_reply_is_no_line() -> None:
     talk.reply_done("a", "", status="cancelled")
     assert talk.out().splitlines()[:1] == ["you     Hm."]
     assert "reply" not in talk.end()
+
+
+class Keys:
+    """A talk as far as its keys go."""
+
+    push_to_talk = True
+
+    def __init__(self) -> None:
+        self.pressed: asyncio.Queue[str] = asyncio.Queue()
+
+    def press(self) -> None:
+        self.pressed.put_nowait("press")
+
+    def end(self) -> None:
+        self.pressed.put_nowait("end")
+
+
+async def test_enter_is_the_push_to_talk_key_of_a_plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And Ctrl-D hangs up."""
+    ours, theirs = os.openpty()
+    keys = Keys()
+    with os.fdopen(theirs) as terminal:
+        monkeypatch.setattr("sys.stdin", terminal)
+        async with Printed().lines.showing(cast(Talk, keys)), asyncio.timeout(2):
+            for typed, meant in ((b"\n", "press"), (b"\n", "press"), (b"\x04", "end")):
+                os.write(ours, typed)
+                assert await keys.pressed.get() == meant
+    os.close(ours)

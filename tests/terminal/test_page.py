@@ -235,6 +235,18 @@ def test_items_without_words_are_named_by_their_length() -> None:
     assert shown(told)[-1] == "        forgotten: you, 1.5 s of speech · 1 stay"
 
 
+def test_a_reply_swept_because_nobody_heard_it_is_announced_as_such() -> None:
+    told = Told()
+    told.user_spoke("u", None)
+    told.reply_began("a", "u")
+    told.reply_words("a", "Well, well")
+    told.reply_sound("a", 300)
+    told.heard("a", 0, of=300, stopped=True)
+    told.reply_done("a", "Well", status="cancelled")
+    told.says("conversation.item.deleted", item_id="a")
+    assert shown(told)[-1].strip() == "a reply nobody heard was taken out · 1 stay"
+
+
 def test_a_ghost_turn_is_announced() -> None:
     told = Told()
     told.user_spoke("u", None)

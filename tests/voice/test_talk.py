@@ -15,6 +15,7 @@ import pytest
 from laconic import events as ev
 from laconic.client.endpoints import Endpoint
 from laconic.errors import Dropped, LaconicError, NoDevice, Refused, Unreachable
+from laconic.rates import load
 from laconic.session import GhostTurn, Notice, Session
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import CHUNK_BYTES, Duplex, join
@@ -655,6 +656,15 @@ async def test_the_session_is_ticked_when_its_deadline_has_come() -> None:
         await room.cut_in()
         await room.clock.forward(6.0)
         assert room.service.types().count("conversation.item.truncate") == 2
+
+
+async def test_the_meter_knows_how_long_the_session_lasts() -> None:
+    """Services exist that bill the minute."""
+    async with Room() as room:
+        await room.opened()
+        room.session.meter.rates = load().find("grok-voice")
+        await room.clock.forward(60.0)
+        assert [charge.what for charge in room.session.meter.total.charges] == ["time"]
 
 
 async def test_what_the_status_says() -> None:

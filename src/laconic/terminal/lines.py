@@ -41,8 +41,8 @@ class Lines:
         self._out = out
         self._stream = stream
         self._dim = dim
-        self._printed: set[int] = set()  # id() of lines of the page, which keeps them alive
-        self._skipped: set[int] = set()
+        self._printed: set[Line] = set()
+        self._skipped: set[Line] = set()
         self._open: Line | None = None
         self._shown = ""
         self._waiting_since: float | None = None
@@ -66,18 +66,18 @@ class Lines:
     def tick(self, now: float) -> None:
         """Print what has its turn."""
         for line in self.page.lines:
-            if id(line) in self._printed:
+            if line in self._printed:
                 continue
             if line.settled if line.kind == "assistant" else line.complete:
-                if self._open is None or self._open is line or id(line) not in self._skipped:
+                if self._open is None or self._open is line or line not in self._skipped:
                     self._finish(line)
                 continue
-            if id(line) not in self._skipped:
+            if line not in self._skipped:
                 if not self._gives_way(line, now):
                     if self._stream:
                         self._progress(line)
                     break
-                self._skipped.add(id(line))
+                self._skipped.add(line)
                 self._close_row()
         self._out.flush()
 
@@ -118,7 +118,7 @@ class Lines:
     def _overtaken(self, line: Line) -> bool:
         """Whether a reply that stands behind this line was printed before it."""
         behind = self.page.lines[self.page.lines.index(line) + 1 :]
-        return any(other.kind == "assistant" and id(other) in self._printed for other in behind)
+        return any(other.kind == "assistant" and other in self._printed for other in behind)
 
     # --- printing --------------------------------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class Lines:
         elif text:
             self._close_row()
             self._out.write(self._styled(line, self._label(line, earlier=self._overtaken(line)) + text) + "\n")
-        self._printed.add(id(line))
+        self._printed.add(line)
 
     def _progress(self, line: Line) -> None:
         words = line.words

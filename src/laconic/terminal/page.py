@@ -34,7 +34,7 @@ _QUOTED = 40
 """Columns of an item's words that a notice about it repeats."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Line:
     """One item, or one notice (then `item_id` is empty)."""
 
@@ -214,6 +214,8 @@ class Page:
         return line.heard_words if line.cut else line.words  # a truncation took the service's transcript away
 
     def _forgot(self, notice: Forgot) -> str:
+        if notice.why != "memory":  # swept: nobody heard it, or there was nothing in it
+            return self.words("swept", left=notice.left)
         who, text = self.who(notice.role), self.quoted(notice)
         if text:
             return self.words("forgot", who=who, words=clip(text, _QUOTED), left=notice.left)

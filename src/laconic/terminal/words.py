@@ -36,6 +36,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "forgotten: {who}, {seconds} s of speech · {left} stay",
         "忘れました: {who}、音声{seconds}秒・残り{left}件",
     ),
+    "swept": ("a reply nobody heard was taken out · {left} stay", "聞こえなかった返事を取り除きました・残り{left}件"),
     "ghost_turn": (
         "you paused and went on before an answer: still the same exchange",
         "間を置いて返事の前に続けたため、同じ往復として数えます",
@@ -99,8 +100,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "sum_forgotten": ("forgotten: {who}, “{words}”", "忘れた項目: {who}「{words}」"),
     "sum_more": ("… and {more} more", "…ほか{more}件"),
     "sum_tokens": (
-        "tokens of {replies} replies: in {tokens_in} (cached {cached}), out {tokens_out}",
-        "返事{replies}回のトークン: 入力{tokens_in}（キャッシュ{cached}）、出力{tokens_out}",
+        "replies {replies} · tokens in {tokens_in} (cached {cached}) out {tokens_out}",
+        "返事 {replies}・トークン 入力{tokens_in}（キャッシュ{cached}）出力{tokens_out}",
     ),
     "sum_cost": ("cost: {cost}, made of", "料金: {cost}、内訳"),
     "sum_cost_pretend": (
@@ -131,7 +132,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "{model}の価格は不明です。--rates FILEで指定するか、laconic ratesで確認してください",
     ),
     "sum_unknown": (
-        "unknown: {count} replies or transcriptions came without usage or price; they are not in this sum",
+        "unknown: {count} of the replies and transcriptions came without usage or price and are not in this sum",
         "不明: 使用量または価格のわからない返事・文字起こしが{count}件あり、上の合計に含まれていません",
     ),
     "sum_errors": ("errors the service reported: {count}", "サービスが報告したエラー: {count}件"),

@@ -130,7 +130,7 @@ class Talk:
         self._outgoing: asyncio.Queue[Raw] = asyncio.Queue()
         self._sayings: deque[Raw] = deque()
         self._acting = False
-        self._greeted = False
+        self._began: float | None = None  # when the service greeted us
         self._configured = asyncio.Event()
         self._ended = asyncio.Event()
         self._spoken_ms = 0
@@ -246,7 +246,7 @@ class Talk:
             async with asyncio.timeout(self._opening_s):
                 await self._configured.wait()
         except TimeoutError:
-            if self._greeted:  # servers exist that apply settings without a word
+            if self._began is not None:  # servers exist that apply settings without a word
                 self._configured.set()
                 return
             raise Unreachable(
@@ -283,6 +283,8 @@ class Talk:
                 self._heard[played.item_id, played.content_index] = played.heard_ms
                 self.session.heard(played.item_id, played.heard_ms, now, content_index=played.content_index)
                 self._view.heard(played, now)
+            if self._began is not None:
+                self.session.meter.elapsed(round((now - self._began) * 1000))
             if self.session.deadline is not None and now >= self.session.deadline:
                 self.session.tick(now)
             self._act()
@@ -359,8 +361,8 @@ class Talk:
             case _:
                 pass
         self._view.event(event, now)
-        if isinstance(event, ev.SessionCreated) and not self._greeted:
-            self._greeted = True
+        if isinstance(event, ev.SessionCreated) and self._began is None:
+            self._began = now
             self._say({"type": "session.update", "session": self._settings})
         elif isinstance(event, ev.SessionUpdated):
             self._configured.set()
@@ -417,7 +419,7 @@ class Talk:
                 f"the service ended the session ({said}); start again to go on talking",
                 ja="サービスがセッションの時間切れで接続を終了しました。続けるにはもう一度起動してください。",
             )
-        if not self._greeted:
+        if self._began is None:
             raise refusals.refused(self._connection.endpoint, event)
         if not self._configured.is_set():  # one bad field discards all of a session.update (recorded 2026-09-18)
             raise Refused(

@@ -1,0 +1,101 @@
+"""`laconic talk` as a command: what it says first and last, Ctrl-C, recording, and who is talked to by default."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from laconic.cli import main
+from laconic.recording import read_lines
+
+HELLO = str(Path(__file__).parents[2] / "src/laconic/scenarios/introduction/1-hello.wav")
+HURRIED = ["--plain", "--pace", "10", "--output", "none"]
+
+
+@pytest.fixture(autouse=True)
+def nobodys_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "AZURE_OPENAI_ENDPOINT", "LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "en_US.UTF-8")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_a_key_it_talks_to_the_stand_in_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["talk", *HURRIED, "--input", HELLO, "--record", "talk.jsonl"]) == 0
+    captured = capsys.readouterr()
+    rows = captured.out.splitlines()
+    assert rows[0].strip().startswith("· No key is set: talking to the built-in stand-in; nothing is billed.")
+    assert "you     Hello. My name is Marco." in rows
+    assert "reply   Nice to meet you, Marco! What shall we talk about?" in rows
+    assert any(row.startswith("cost: nothing was billed; gpt-realtime-2.1 would have charged $0.0") for row in rows)
+    assert rows[-1] == "recorded in talk.jsonl"
+    assert captured.err == ""
+
+
+def test_the_recording_holds_both_sides_and_no_sound(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["talk", *HURRIED, "--input", HELLO, "--record", "talk.jsonl"])
+    lines = list(read_lines(Path("talk.jsonl").read_text(encoding="utf-8").splitlines()))
+    assert {line.sender for line in lines} == {"service", "app"}
+    assert Path("talk.jsonl").stat().st_size < 200_000
+    main(["talk", *HURRIED, "--input", HELLO, "--record", "loud.jsonl", "--record-sound"])
+    assert Path("loud.jsonl").stat().st_size > 300_000
+
+
+def test_a_key_in_the_environment_chooses_the_service(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing answers there, which shows who was dialled."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-nobodys")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    assert main(["talk", *HURRIED, "--input", HELLO]) == 5
+    assert "127.0.0.1:1" in capsys.readouterr().err
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://nobody.openai.azure.com")
+    assert main(["talk", *HURRIED, "--input", HELLO]) == 2
+    assert "AZURE_OPENAI_DEPLOYMENT" in capsys.readouterr().err
+
+
+def test_push_to_talk_with_a_file_is_one_turn(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["talk", *HURRIED, "--input", HELLO, "--turn-detection", "none"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert "you     Hello. My name is Marco." in rows
+    assert "reply   Nice to meet you, Marco! What shall we talk about?" in rows
+
+
+def test_japanese_from_the_first_line_to_the_last(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["talk", "--lang", "ja", *HURRIED, "--input", HELLO]) == 0
+    out = capsys.readouterr().out
+    assert "キーが設定されていない" in out
+    assert "あなた  Hello. My name is Marco." in out
+    assert "料金: 課金なし。" in out
+
+
+def interrupt_once_there_is(path: Path) -> threading.Thread:
+    """Ctrl-C from another hand, as soon as the talk has opened its speaker."""
+
+    def wait_and_press() -> None:
+        for _ in range(1000):
+            if path.exists():
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=wait_and_press, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_ctrl_c_ends_with_the_summary_and_exit_code_0(capsys: pytest.CaptureFixture[str]) -> None:
+    pressing = interrupt_once_there_is(Path("out.wav"))
+    assert main(["talk", "--plain", "--input", "scenario:introduction", "--output", "out.wav"]) == 0
+    pressing.join()
+    captured = capsys.readouterr()
+    assert " talked · exchanges 0" in captured.out
+    assert captured.out.splitlines()[-1] == "the replies' sound is in out.wav"
+    assert captured.err == ""
