@@ -154,6 +154,12 @@ def _text(value: Any, path: str) -> None:
         raise Rejected.value(path, value, "Expected a string.")
 
 
+def _object(value: Any, path: str) -> None:
+    """A voice of one's own, or Voice Live's way of naming one."""
+    if not isinstance(value, dict):
+        raise Rejected.value(path, value, "Expected an object.")
+
+
 def _flag(value: Any, path: str) -> None:
     if not isinstance(value, bool):
         raise Rejected.value(path, value, "Expected a boolean.")
@@ -239,7 +245,7 @@ _semantic_vad_fields = _shape(
     create_response=_flag,
     interrupt_response=_flag,
 )
-_output = _shape(format=_format, voice=_either(_text, _shape(id=_text)), speed=_number(0.25, 1.5))
+_output = _shape(format=_format, voice=_either(_text, _object), speed=_number(0.25, 1.5))
 _shared: dict[str, Check] = {
     "output_modalities": _modalities,
     "instructions": _text,
@@ -274,9 +280,10 @@ _session = _shape(
     **_shared,
 )
 _response = _shape(
+    # A null says nothing here: livekit-plugins-openai 1.8.9 sends `"instructions": null` and OpenAI does not mind.
     conversation=_or_null(_one_of("auto", "none")),
     metadata=_or_null(_metadata),
     input=_or_null(_list(_any)),
-    audio=_shape(output=_output),
-    **_shared,
+    audio=_or_null(_shape(output=_or_null(_output))),
+    **{key: _or_null(check) for key, check in _shared.items()},
 )
