@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import threading
 import time
 from pathlib import Path
@@ -45,6 +46,17 @@ def test_the_recording_holds_both_sides_and_no_sound(capsys: pytest.CaptureFixtu
     assert Path("talk.jsonl").stat().st_size < 200_000
     main(["talk", *HURRIED, "--input", HELLO, "--record", "loud.jsonl", "--record-sound"])
     assert Path("loud.jsonl").stat().st_size > 300_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_recording_is_its_makers_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Speech is in it. A file that was there keeps the mode its owner gave it, and none of its old words."""
+    Path("shared.jsonl").write_text("of before\n" * 10_000)
+    Path("shared.jsonl").chmod(0o640)
+    for name, mode in (("talk.jsonl", 0o600), ("shared.jsonl", 0o640)):
+        assert main(["talk", *HURRIED, "--input", HELLO, "--record", name]) == 0
+        assert stat.S_IMODE(Path(name).stat().st_mode) == mode
+        assert "of before" not in Path(name).read_text(encoding="utf-8")
 
 
 def test_a_key_in_the_environment_chooses_the_service(

@@ -6,6 +6,7 @@ The real libraries run in tests/sound; here a back end of ours stands in, whose 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import importlib
 import sys
 import time
@@ -321,6 +322,17 @@ def test_sound_that_comes_after_the_loop_is_no_error(hand: HandTurned) -> None:
 
     asyncio.run(open_and_leave())
     hand.deliver(bytes(4000))
+
+
+def test_alsa_keeps_quiet_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    """It complains of every device it does not find, across the screen of whoever talks."""
+    MiniaudioBackend()
+    try:
+        alsa = ctypes.CDLL("libasound.so.2")
+    except OSError:
+        pytest.skip("there is no ALSA here")
+    assert alsa.snd_ctl_open(ctypes.byref(ctypes.c_void_p()), b"nobodys", 0) < 0
+    assert capfd.readouterr().err == ""
 
 
 def test_miniaudio_never_plays_into_nothing() -> None:

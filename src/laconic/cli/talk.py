@@ -250,7 +250,7 @@ def _recorder(args: argparse.Namespace) -> Generator[Callable[[Raw, Sender, floa
         yield None
         return
     try:
-        file = Path(args.record).open("w", encoding="utf-8")  # noqa: SIM115 - closed by the `with` below
+        file = open(args.record, "w", encoding="utf-8", opener=_for_us_alone)  # noqa: SIM115 - closed by the `with`
     except OSError as error:
         raise BadInput(
             f"cannot write {args.record}: {error.strerror}; give --record another place",
@@ -262,6 +262,11 @@ def _recorder(args: argparse.Namespace) -> Generator[Callable[[Raw, Sender, floa
 
     with file:
         yield record
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    """Opens a file that nobody else may read, since what people said is in it; one already there keeps its mode."""
+    return os.open(path, flags, 0o600)
 
 
 def _print_summary(plan: _Plan, page: Page, duration_s: float) -> None:

@@ -4,13 +4,14 @@ miniaudio comes first: it brings everything in its wheel. sounddevice needs Port
 where miniaudio has no wheel or finds nothing. Both open one stream per direction, at 48 kHz or the device's own
 rate, and call us from a thread of theirs, one buffer at a time.
 
-One stream per direction, because miniaudio's duplex stream on PipeWire (1.71, PulseAudio protocol) began in four
-openings of ten with a hole of half a second to two seconds; two single streams never had a hole in 24 openings.
-It also lets the two devices have clocks and rates of their own.
+One stream per direction, because miniaudio's duplex stream on PipeWire (1.71, PulseAudio protocol) stalled at the
+beginning of 9 openings of 20, for half a second to two seconds; pairs of single streams, 12 runs and so 24 streams,
+had no gap over 24 ms. It also lets the two devices have clocks and rates of their own.
 """
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -20,7 +21,7 @@ from laconic.voice.extra import without_voice_extra
 try:
     import miniaudio
 except ImportError as error:
-    raise without_voice_extra("sound devices", error) from error
+    raise without_voice_extra("sound devices need", error) from error
 
 __all__ = ["Backend", "Device", "DeviceError", "Kind", "MiniaudioBackend", "SounddeviceBackend", "Stream", "backends"]
 
@@ -88,6 +89,7 @@ class MiniaudioBackend:
     _PERIODS = 3
 
     def __init__(self) -> None:
+        _quieten_alsa()
         # Left to itself, miniaudio falls back to a null device and plays happily into nothing.
         nothing = (miniaudio.Backend.NULL, miniaudio.Backend.CUSTOM)
         self._systems = [system for system in miniaudio.get_enabled_backends() if system not in nothing]
@@ -247,6 +249,22 @@ class _PortaudioStream:
 
     def close(self) -> None:
         self._stream.close()
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
+def _say_nothing(file: bytes, line: int, function: bytes, code: int, text: bytes) -> None:
+    return
+
+
+def _quieten_alsa() -> None:
+    """libasound writes to stderr, across whatever the screen shows, for each device it looks for in vain.
+
+    Nothing is lost: what matters of it comes back as an error code as well. Both libraries share this libasound.
+    """
+    try:
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_say_nothing)
+    except (OSError, AttributeError):
+        return  # no ALSA here, so nobody writes
 
 
 def _words(error: Exception) -> str:

@@ -23,7 +23,7 @@ try:
     import numpy as np
     from pywebrtc_audio import AudioProcessor
 except ImportError as error:
-    raise without_voice_extra("echo cancellation", error) from error
+    raise without_voice_extra("echo cancellation needs", error) from error
 
 __all__ = ["Cancellation", "EchoCanceller", "NoEchoCancellation", "Reference"]
 

@@ -26,7 +26,7 @@ try:
     import numpy as np
     import soxr
 except ImportError as error:
-    raise without_voice_extra("reading sound files", error) from error
+    raise without_voice_extra("reading sound files needs", error) from error
 
 __all__ = ["WavMicrophone", "WavSpeaker", "read_wav"]
 

@@ -15,7 +15,7 @@ try:
     import numpy as np
     import soxr
 except ImportError as error:
-    raise without_voice_extra("resampling", error) from error
+    raise without_voice_extra("resampling needs", error) from error
 
 __all__ = ["Resampler"]
 
