@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from said import Told
 
-from laconic.session import EditFailed, Unsupported
+from laconic.session import EditFailed, Forgot, Unsupported
 from laconic.terminal.columns import width_of
 
 
@@ -50,6 +50,16 @@ def test_items_that_enter_in_the_past_stand_where_the_conversation_has_them() ->
     told.says("conversation.item.added", item=item, previous_item_id="a1")
     assert [line.item_id for line in told.page.lines] == ["u1", "a1", "u2", "u3"]
     assert shown(told)[2] == "you     typed"
+
+
+def test_a_notice_that_comes_while_the_user_speaks_stays_behind_his_line() -> None:
+    told = Told()
+    after = told.exchange(1, None)
+    told.says("input_audio_buffer.speech_started", audio_start_ms=9000, item_id="u2")
+    told.page.note("forgotten: something")
+    told.user_spoke("u2", after)
+    told.user_words("u2", "And now?")
+    assert [row.strip() for row in shown(told)[2:]] == ["you     And now?", "forgotten: something"]
 
 
 def test_two_spoken_items_of_one_response_are_two_lines() -> None:
@@ -160,6 +170,13 @@ def test_without_transcription_the_length_of_the_speech_is_shown() -> None:
     assert told.page.lines[0].complete
 
 
+def test_without_transcription_and_without_a_length_it_just_was_spoken() -> None:
+    told = Told()
+    told.says("input_audio_buffer.committed", item_id="u")
+    told.page.close()
+    assert shown(told) == ["you     (spoken, no transcript)"]
+
+
 def test_a_failed_transcription_says_why() -> None:
     told = Told()
     told.user_spoke("u", None)
@@ -245,6 +262,16 @@ def test_a_reply_swept_because_nobody_heard_it_is_announced_as_such() -> None:
     told.reply_done("a", "Well", status="cancelled")
     told.says("conversation.item.deleted", item_id="a")
     assert shown(told)[-1].strip() == "a reply nobody heard was taken out · 1 stay"
+
+
+def test_items_nobody_ever_saw_are_announced_too() -> None:
+    told = Told()
+    told.page.notice(Forgot("x", "user", None, 0, 3, "memory"))
+    told.page.notice(Forgot("x", None, "weather()", 0, 2, "memory"))
+    assert [row.strip() for row in shown(told)] == [
+        "forgotten: you, empty · 3 stay",
+        "forgotten: tool, “weather()” · 2 stay",
+    ]
 
 
 def test_a_ghost_turn_is_announced() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import string
+from pathlib import Path
 
 import pytest
 
 from laconic.terminal.words import TABLE, Words, minutes, seconds
+
+SOURCES = Path(__file__).parents[2] / "src" / "laconic"
 
 
 def placeholders(sentence: str) -> set[str]:
@@ -20,6 +24,14 @@ def test_both_languages_take_the_same_values(key: str) -> None:
     assert english.strip()
     assert japanese.strip()
     assert placeholders(english) == placeholders(japanese)
+
+
+def test_every_sentence_asked_for_is_there() -> None:
+    """A missing one would only show when it is to be said."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))
+    asked = re.findall(r"""(?:words|say)\(\s*"(\w+)\"""", sources)
+    assert len(asked) > 40
+    assert set(asked) <= set(TABLE)
 
 
 def test_a_sentence_is_filled_in_the_language_chosen() -> None:

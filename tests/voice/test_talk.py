@@ -229,6 +229,13 @@ class Room:
         response: Wire = {"id": response_id, "conversation_id": "c", "status": status, "output": [item], "usage": None}
         await self.says("response.done", response=response | more)
 
+    async def spoke(self, item_id: str) -> None:
+        """A turn ends and its item enters."""
+        await self.says("input_audio_buffer.committed", item_id=item_id, previous_item_id=None)
+        content = [{"type": "input_audio", "transcript": None}]
+        item = {"id": item_id, "type": "message", "role": "user", "status": "completed", "content": content}
+        await self.says("conversation.item.added", item=item, previous_item_id=None)
+
     async def cut_in(self, item_id: str = "u2") -> None:
         await self.says("input_audio_buffer.speech_started", audio_start_ms=5000, item_id=item_id)
 
@@ -539,7 +546,7 @@ async def test_a_caller_who_has_said_everything_hears_the_last_reply_out() -> No
         await room.opened()
         await room.mouth.said.put(None)
         await settle()
-        await room.says("input_audio_buffer.committed", item_id="u", previous_item_id=None)
+        await room.spoke("u")
         await room.clock.forward(2.0)
         assert not room.running.done()  # an answer and a transcript are due
         await room.reply(500)
@@ -565,10 +572,25 @@ async def test_after_the_last_word_silence_is_sent_so_that_the_turn_can_end() ->
         assert room.service.sound() == LOUD + bytes(10 * CHUNK_BYTES)
 
 
+async def test_a_transcript_of_an_item_that_is_gone_is_not_waited_for() -> None:
+    async with Room(transcription=True) as room:
+        await room.opened()
+        await room.spoke("u")
+        await room.says("response.created", response={"id": "r", "conversation_id": "c"})
+        await room.says("response.done", response={"id": "r", "conversation_id": "c", "status": "completed"})
+        await room.mouth.said.put(None)
+        await room.clock.forward(2.0)
+        assert not room.running.done()
+        await room.says("conversation.item.deleted", item_id="u")
+        await room.clock.forward(2.0)
+        await room.ended()
+        room.running.result()
+
+
 async def test_a_service_that_never_answers_a_recorded_caller_is_left() -> None:
     async with Room(transcription=True) as room:
         await room.opened()
-        await room.says("input_audio_buffer.committed", item_id="u", previous_item_id=None)
+        await room.spoke("u")
         await room.mouth.said.put(None)
         await room.clock.forward(29.0)
         assert not room.running.done()

@@ -77,10 +77,9 @@ def _pieces(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _head(piece: str, width: int) -> str:
-    """The longest beginning of `piece` that fits, never empty."""
-    used = 0
-    for index, character in enumerate(piece):
-        used += _width(character)
-        if used > width:
-            return piece[: max(index, 1)]
-    return piece
+    """The longest beginning of `piece`, which is wider than `width`, that fits; never empty."""
+    end, used = 0, 0
+    while used + _width(piece[end]) <= width:
+        used += _width(piece[end])
+        end += 1
+    return piece[: max(end, 1)]

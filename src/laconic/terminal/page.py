@@ -238,8 +238,6 @@ class Page:
 
         Notices and forgotten lines between two items stay in front of the newcomer, since they were there first.
         """
-        if line.item_id not in self._conversation:
-            return
         before, after = self._conversation.neighbours(line.item_id)
         if after is None or after.id not in self._by_id:
             if before is None or before.id not in self._by_id:

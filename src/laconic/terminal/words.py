@@ -36,6 +36,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "forgotten: {who}, {seconds} s of speech · {left} stay",
         "忘れました: {who}、音声{seconds}秒・残り{left}件",
     ),
+    "forgot_empty": ("forgotten: {who}, empty · {left} stay", "忘れました: {who}（空）・残り{left}件"),
     "swept": ("a reply nobody heard was taken out · {left} stay", "聞こえなかった返事を取り除きました・残り{left}件"),
     "ghost_turn": (
         "you paused and went on before an answer: still the same exchange",

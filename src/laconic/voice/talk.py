@@ -272,7 +272,8 @@ class Talk:
     def _due(self) -> bool:
         """Whether something is still to come from the service."""
         conversation = self.session.conversation
-        waiting = self.session.deadline is not None or bool(self._untranscribed)
+        unwritten = any(item_id in conversation for item_id in self._untranscribed)
+        waiting = self.session.deadline is not None or unwritten
         return waiting or bool(conversation.responses) or conversation.user_speaking
 
     async def _beat(self) -> None:
@@ -355,8 +356,6 @@ class Talk:
                 if self._transcribes:
                     self._untranscribed.add(event.item_id)
             case ev.InputAudioTranscriptionCompleted() | ev.InputAudioTranscriptionFailed():
-                self._untranscribed.discard(event.item_id)
-            case ev.ConversationItemDeleted():
                 self._untranscribed.discard(event.item_id)
             case _:
                 pass
