@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from laconic.simulator.habits import Habits
     from laconic.simulator.parts import Parts
 
-__all__ = ["add_parser"]
+__all__ = ["add_parser", "habits", "parts"]
 
 _DESCRIPTION = """\
 Run a stand-in for a Realtime service: it hears where speech begins and ends, understands the recorded callers (and
@@ -61,9 +61,9 @@ def run(args: argparse.Namespace) -> int:
     from laconic.simulator.faults import Faults
 
     Faults.named(args.fault)  # complains before anything starts
-    habits, parts = _habits(args), _parts(args)
+    how, of_what = habits(args), parts(args)
     try:
-        asyncio.run(_serve(args, habits, parts))
+        asyncio.run(_serve(args, how, of_what))
     except KeyboardInterrupt:
         return 0
     except OSError as error:
@@ -72,10 +72,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _habits(args: argparse.Namespace) -> Habits:
+def habits(args: argparse.Namespace) -> Habits:
+    """What the flags say of the service. Raises BadInput."""
     from laconic.simulator.habits import Habits
     from laconic.simulator.responding import Pace
+    from laconic.simulator.server import KNOWN_MODELS
 
+    if not args.model.startswith(KNOWN_MODELS):
+        raise BadInput(f"The stand-in has no model '{args.model}'; its models begin with {', '.join(KNOWN_MODELS)}")
     if args.speedup <= 0:
         raise BadInput(f"--speedup must be above zero, not {args.speedup:g}")
     if args.hit_rate is not None and not 0 <= args.hit_rate <= 1:
@@ -91,7 +95,8 @@ def _habits(args: argparse.Namespace) -> Habits:
     )
 
 
-def _parts(args: argparse.Namespace) -> Parts:
+def parts(args: argparse.Namespace) -> Parts:
+    """Mind, ears, voice and bill as the flags say. Raises BadInput."""
     from laconic.simulator.hearing import Hearing, pocketsphinx
     from laconic.simulator.minds import mind
     from laconic.simulator.parts import Parts
@@ -111,15 +116,15 @@ def _parts(args: argparse.Namespace) -> Parts:
     )
 
 
-async def _serve(args: argparse.Namespace, habits: Habits, parts: Parts) -> None:
+async def _serve(args: argparse.Namespace, how: Habits, of_what: Parts) -> None:
     from laconic.simulator.faults import Faults
     from laconic.simulator.server import serve
 
     async with serve(
         args.host,
         args.port,
-        habits=habits,
-        parts=parts,
+        habits=how,
+        parts=of_what,
         faults=lambda: Faults.named(args.fault),
         keys=None if args.key is None else [args.key],
     ) as standin:

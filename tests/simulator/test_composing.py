@@ -1,0 +1,72 @@
+"""What a mind is shown, and what becomes of its reply."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from doubles import Voice, Yes
+
+from laconic.items import Item, Part
+from laconic.simulator.composing import MindAndVoice, heard_items, written_arguments
+from laconic.simulator.minds.reply import HeardItem, Reply
+from laconic.simulator.responding import Call, Message
+from laconic.simulator.session_settings import fresh
+
+CALL = Reply(text="", calls=(("look", {"for": "it"}),))
+
+
+def composed(reply: Reply, model: str = "gpt-realtime", **settings: Any) -> tuple[Any, ...]:
+    session = fresh(model, "sess_1", 0) | settings
+    return tuple(MindAndVoice(Yes(reply), Voice()).compose([], session).outputs)
+
+
+def test_a_mind_is_shown_words() -> None:
+    items = [
+        Item("1", role="system", parts=[Part("input_text", "Be kind.")]),
+        Item("2", role="user", parts=[Part("input_audio", "Hello.", 900)]),
+        Item("3", role="user", parts=[Part("input_audio", None, 900)]),
+        Item("4", type="function_call", call_id="c", name="look", arguments="{}"),
+        Item("5", type="function_call_output", call_id="c", output="found"),
+        Item("6", type="function_call_output", call_id="gone", output="lost"),
+        Item("7", type="mcp_call", extra={"server_label": "x"}),
+    ]
+    assert heard_items(items) == [
+        HeardItem("system", "Be kind.", "text"),
+        HeardItem("user", "Hello.", "audio"),
+        HeardItem("user", None, "audio"),
+        HeardItem("tool", "{}", "call", "look"),
+        HeardItem("tool", "found", "output", "look"),
+        HeardItem("tool", "lost", "output", None),
+        HeardItem("tool", None, "text"),
+    ]
+
+
+def test_speech_where_sound_is_wanted_writing_where_it_is_not() -> None:
+    [spoken] = composed(Reply(text="Hello there."))
+    assert spoken.pcm is not None
+    assert [word for word, _, _ in spoken.words] == ["Hello", " there."]
+    [written] = composed(Reply(text="Hello there."), output_modalities=["text"])
+    [drifted] = composed(Reply(text="Hello there.", text_only=True))
+    assert written == drifted == Message([("Hello there.", 0, 0)])
+
+
+def test_2_x_marks_its_phases_and_may_say_a_word_before_a_call() -> None:
+    [answer] = composed(Reply(text="Hello."), "gpt-realtime-2.1")
+    assert answer.phase == "final_answer"
+    comment, call = composed(CALL, "gpt-realtime-2.1")
+    assert (comment.phase, call) == ("commentary", Call("look", '{"for":"it"}'))
+    assert composed(CALL) == (Call("look", '{  \n  "for": "it" \n} \n'),)
+
+
+def test_the_voice_may_be_ones_own() -> None:
+    session = fresh("gpt-realtime", "sess_1", 0)
+    session["audio"]["output"]["voice"] = {"id": "voice_1"}
+    assert MindAndVoice(Yes("Hm."), Voice()).compose([], session).outputs
+
+
+@pytest.mark.parametrize("arguments", [{}, {"a": "b"}, {"city": "東京", "days": [1, 2], "deep": {"x": None}}])
+@pytest.mark.parametrize("pretty", [True, False])
+def test_arguments_are_json_however_they_are_written(arguments: dict[str, Any], pretty: bool) -> None:
+    assert json.loads(written_arguments(arguments, pretty=pretty)) == arguments
