@@ -28,9 +28,10 @@ def test_both_languages_take_the_same_values(key: str) -> None:
 
 def test_every_sentence_asked_for_is_there() -> None:
     """A missing one would only show when it is to be said."""
-    sources = "".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))
+    files = [*SOURCES.glob("terminal/*.py"), *SOURCES.glob("cli/talk*.py")]
+    sources = "".join(path.read_text(encoding="utf-8") for path in files)
     asked = re.findall(r"""(?:words|say)\(\s*"(\w+)\"""", sources)
-    assert len(asked) > 40
+    assert len(asked) > 30
     assert set(asked) <= set(TABLE)
 
 
