@@ -294,3 +294,42 @@ def test_what_we_do_not_follow_passes() -> None:
     tell(conversation, "rate_limits.updated", rate_limits=[])
     tell(conversation, "of.tomorrow")
     assert len(conversation) == 0
+
+
+def test_a_reply_deleted_while_it_comes_stays_away() -> None:
+    """Its response goes on; nothing of it brings the item back."""
+    conversation = Conversation()
+    begin_reply(conversation)
+    tell(conversation, "conversation.item.deleted", item_id="a")
+    done = message("a", "assistant")
+    tell(conversation, "response.output_item.done", response_id="r", item=done)
+    tell(conversation, "conversation.item.done", item=done)
+    tell(conversation, "response.done", response={"id": "r", "status": "completed", "output": [done]})
+    assert ids(conversation) == []
+
+
+def test_a_completed_item_is_not_touched_by_the_end_of_its_response() -> None:
+    conversation = Conversation()
+    begin_reply(conversation)
+    tell(conversation, "conversation.item.done", item=message("a", "assistant"))
+    incomplete = message("a", "assistant", status="incomplete")
+    tell(conversation, "response.done", response={"id": "r", "status": "completed", "output": [incomplete]})
+    assert held(conversation, "a").status == "completed"
+
+
+def test_what_an_item_says_again_keeps_what_was_known() -> None:
+    """A statement without the transcript or with fewer words does not take them away."""
+    conversation = Conversation()
+    added(conversation, "u", None, content=[{"type": "input_audio", "transcript": None}])
+    tell(conversation, "conversation.item.input_audio_transcription.completed", item_id="u", transcript="Hello.")
+    item = message("u", content=[{"type": "input_audio", "transcript": None}, {"type": "input_text", "text": "x"}])
+    tell(conversation, "conversation.item.done", item=item)
+    assert held(conversation, "u").text == "Hello. x"
+
+
+def test_the_output_of_a_response_completes_an_item_too() -> None:
+    conversation = Conversation()
+    begin_reply(conversation)
+    output = [message("a", "assistant", content=[{"type": "output_audio", "transcript": "Hi."}])]
+    tell(conversation, "response.done", response={"id": "r", "status": "completed", "output": output})
+    assert (held(conversation, "a").status, held(conversation, "a").text) == ("completed", "Hi.")

@@ -198,3 +198,8 @@ def test_recorded_client_events_survive_both_ways(recordings: Path, name: str) -
         if message["from"] == "app":
             ga = client_to_ga(message["event"])
             assert client_to_ga(client_to_beta(ga)) == ga
+
+
+def test_a_response_without_input_keeps_none() -> None:
+    said = client_to_ga({"type": "response.create", "response": {"modalities": ["text"]}})
+    assert said == {"type": "response.create", "response": {"output_modalities": ["text"]}}

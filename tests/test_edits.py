@@ -165,3 +165,11 @@ def test_an_acknowledgement_settles_the_apps_edit_of_that_item() -> None:
     under_way.send(Delete("a", "memory"), 0.0)
     outcome = under_way.answer(refusal("item_delete_invalid_item_id", "no item"))
     assert outcome is not None
+
+
+def test_answers_to_what_the_app_did_not_ask_are_let_be() -> None:
+    under_way = edits()
+    under_way.asked(ev.ConversationItemTruncate(item_id="x"))
+    assert under_way.answer(ev.ConversationItemDeleted(item_id="x")) is None
+    assert under_way.answer(refusal("item_delete_invalid_item_id", "x")) is None
+    assert under_way.answer(ev.ConversationItemTruncated(item_id="x")) is None

@@ -161,3 +161,21 @@ def test_only_the_latest_replies_are_followed() -> None:
     assert exchanges.heard("a0", 0, True) is None
     assert exchanges.heard("a69", 10, True) is None
     assert exchanges.count == 70
+
+
+def test_sound_of_items_nobody_announced_is_let_be() -> None:
+    exchanges = Exchanges()
+    exchanges.sounded("stranger")
+    assert exchanges.heard("stranger", 0, True) is None
+
+
+def test_two_items_of_one_reply_belong_to_it() -> None:
+    """A reply is unheard only if all of it was."""
+    exchanges = Exchanges()
+    exchanges.entered(user("u1"), None, None)
+    for item_id in ("a1", "a2"):
+        exchanges.replying("r1", item_id)
+        exchanges.sounded(item_id)
+    exchanges.responded("r1", "completed", [reply("a1"), reply("a2")])
+    assert exchanges.heard("a1", 0, True) is None
+    assert exchanges.heard("a2", 0, True) == "r1"

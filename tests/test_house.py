@@ -16,9 +16,10 @@ import laconic
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "laconic"
 
-WORLD = set(  # noqa: SIM905 - a table reads better as words
-    """asyncio io logging os pathlib platform queue random secrets select signal socket sqlite3 ssl subprocess sys
-    tempfile threading time uuid websockets platformdirs numpy""".split()
+WORLD = frozenset(
+    ("asyncio", "io", "logging", "os", "pathlib", "platform", "queue", "random", "secrets", "select", "signal")
+    + ("socket", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "uuid", "websockets")
+    + ("platformdirs", "numpy")
 )
 
 # Who may import from which folder; root files are the engine and open to all but the stand-in.

@@ -122,3 +122,15 @@ def test_exchanges_are_kept_whole_and_ghost_turns_do_not_count() -> None:
     enter(message("u4"))
     conversation = holding(*items)
     assert surplus(2) == ["u1", "a1"], "an exchange under way does not push one out"
+
+
+def test_all_exchanges_may_be_surplus_and_strangers_count_as_old() -> None:
+    conversation = holding(message("stranger"), message("u1"))
+    exchanges = Exchanges()
+    exchanges.entered(message("u1"), None, None)
+    exchanges.replying("r1", "a1")
+    exchanges.heard("a1", 100, False)
+    exchanges.entered(message("u2"), None, None)
+    exchanges.replying("r2", "a2")
+    exchanges.heard("a2", 100, False)
+    assert [item.id for item in LastExchanges(1).surplus(conversation, exchanges)] == ["stranger", "u1"]

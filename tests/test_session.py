@@ -492,3 +492,129 @@ def test_an_out_of_band_response_is_billed_and_changes_nothing_else() -> None:
     assert book
     assert held(book) == []
     assert book.session.exchanges.count == 0
+
+
+def test_a_service_that_bills_time_is_charged_for_the_session() -> None:
+    """gpt-live-1 at $0.05 a minute: 90 seconds are $0.075."""
+    session = Session(ids=counter(), model="gpt-live-1")
+    session.from_service(json.dumps({"type": "session.created", "session": {"type": "realtime"}}), 100.0)
+    session.from_service(json.dumps({"type": "rate_limits.updated", "rate_limits": []}), 130.0)
+    assert session.meter.total.nanodollars == 25_000_000
+    session.end(190.0)
+    assert session.meter.total.nanodollars == 75_000_000
+
+
+def test_a_service_that_bills_text_messages_is_charged_for_each() -> None:
+    """xAI: $0.004 for every item the client creates, sound and outputs of calls excepted (PRICES §2)."""
+    session = Session(ids=counter(), model="grok-voice-latest")
+    text = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi."}]}
+    sound = {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": "AAAA"}]}
+    output = {"type": "function_call_output", "call_id": "c", "output": "fog"}
+    for item in (text, sound, output, text):
+        session.from_app(json.dumps({"type": "conversation.item.create", "item": item}), 0.0)
+    session.end(0.0)
+    assert session.meter.total.nanodollars == 8_000_000
+
+
+# --- the rest ---
+
+
+def test_what_is_neither_known_nor_due_passes_quietly() -> None:
+    """Items without an id, replies of nobody, an item that came and went before its edit was due."""
+    book = (
+        script("last:9")
+        >> service("conversation.item.added", item={"type": "message"})
+        >> service("response.output_item.added", response_id="stranger", item=reply_item("x"))
+        >> service("conversation.item.deleted", item_id="never was")
+        >> heard("x", 100)
+        >> wait(1)
+    )
+    assert book
+
+
+def test_a_pinned_reply_is_cut_but_not_deleted() -> None:
+    book = user_turn(script(), "u1", None)
+    book = reply_begins(book, "r1", "a1", "u1", 2000)
+    book = book >> call("a1 is pinned", lambda session, _: session.pin("a1")) >> heard("a1", 0, stopped=True)
+    book = say(book, *reply_done("r1", "a1", "cancelled")) << notice(Charged) << notice(GhostTurn)
+    assert book
+
+
+def test_an_item_given_up_on_is_not_tried_again() -> None:
+    """Its second edit of any kind is not sent either."""
+    refusal = {"code": "odd", "message": "not now", "event_id": "ours_1"}
+    book = spoken_exchange(script(), 1, None, heard_ms=300)
+    (
+        book
+        >> heard("a1", 500, stopped=True)
+        << to_service("conversation.item.truncate", item_id="a1")
+        >> heard("a1", 400, stopped=True)
+        >> service("error", hidden=True, error=refusal)
+        << notice(EditFailed, kind="truncate")
+        >> heard("a1", 400, stopped=True)
+    )
+    assert book
+
+
+def test_a_truncation_of_what_is_gone_tells_nothing() -> None:
+    error = {"code": "item_truncate_invalid_item_id", "message": "no item a1", "event_id": None}
+    book = spoken_exchange(script(), 1, None, heard_ms=300)
+    (
+        book
+        >> heard("a1", 500, stopped=True)
+        << to_service("conversation.item.truncate", item_id="a1")
+        >> service("error", hidden=True, error=error)
+    )
+    assert book
+    assert held(book) == ["u1"]
+
+
+def test_ending_before_it_began_is_possible() -> None:
+    session = Session(ids=counter())
+    session.end(5.0)
+    session.tick(6.0)
+    assert list(session.actions()) == []
+
+
+def test_a_reply_stopped_unheard_after_it_was_complete_is_a_ghost_turn_at_once() -> None:
+    book = user_turn(script(), "u1", None)
+    book = reply_begins(book, "r1", "a1", "u1", 2000)
+    book = say(book, *reply_done("r1", "a1", usage=USAGE)) << notice(Charged)
+    (
+        book
+        >> heard("a1", 0, stopped=True)
+        << notice(GhostTurn, response_id="r1")
+        << to_service("conversation.item.delete", item_id="a1")
+    )
+    assert book
+
+
+def test_push_to_talk_expects_no_answer_after_a_commit() -> None:
+    """The app decides when to answer: a commit is a moment for edits."""
+    settings = SESSION | {"audio": {"input": {"turn_detection": None}}}
+    book = (
+        script("last:1")
+        >> service("session.updated", session=settings)
+        >> service("conversation.item.added", item=user_item("u1"), previous_item_id=None)
+        >> service("input_audio_buffer.committed", item_id="u2", previous_item_id="u1")
+        >> service("conversation.item.added", item=user_item("u2"), previous_item_id="u1")
+        << to_service("conversation.item.delete", item_id="u1")
+    )
+    assert book
+
+
+def test_a_late_answer_about_an_item_that_left_meanwhile_tells_nothing() -> None:
+    """The app deleted it itself while ours was given up."""
+    book = (
+        script("last:1")
+        >> service("conversation.item.added", item=user_item("u1"), previous_item_id=None)
+        >> service("conversation.item.added", item=user_item("u2"), previous_item_id="u1")
+        << to_service("conversation.item.delete", item_id="u1")
+        >> service("conversation.item.deleted", hidden=True, item_id="u1")
+        << notice(Forgot, item_id="u1")
+        >> service("conversation.item.added", item=user_item("u3"), previous_item_id="u2")
+        << to_service("conversation.item.delete", item_id="u2")
+        >> call("it is gone already", lambda session, _: session.conversation.remove("u2"))
+        >> service("conversation.item.deleted", hidden=True, item_id="u2")
+    )
+    assert book

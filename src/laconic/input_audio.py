@@ -43,7 +43,7 @@ class InputAudio:
         """Of the input format: PCM16 at 24 kHz unless the session says otherwise."""
         self._received = 0
         self._committed = 0  # value of `_received` at the last commit or clear
-        self._commits: deque[_Span] = deque()  # where in the stream the buffer lay at each commit of the app
+        self._commits: deque[tuple[int, int]] = deque()  # the buffer's first and last byte at each commit of the app
         self._creates: list[_Create] = []
         self._spans: dict[str, _Span] = {}
 
@@ -57,8 +57,7 @@ class InputAudio:
         if isinstance(event, ev.InputAudioBufferAppend):
             self._received += ev.payload_bytes(event.audio)
         elif isinstance(event, ev.InputAudioBufferCommit):
-            end_ms = self.ms
-            self._commits.append(_Span(end_ms - int((self._received - self._committed) / self.bytes_per_ms), end_ms))
+            self._commits.append((self._committed, self._received))
             self._committed = self._received
         elif isinstance(event, ev.InputAudioBufferClear):
             self._committed = self._received
@@ -91,16 +90,19 @@ class InputAudio:
         """The service made the buffer into this item."""
         span = self._spans.get(item_id)
         if span is None or span.end is None:  # not ended by voice detection, so by a commit of the app
-            asked = self._commits.popleft() if self._commits else _Span(self.ms, self.ms)
-            self._spans[item_id] = _Span(asked.start if span is None else span.start, asked.end)
+            start, end = self._commits.popleft() if self._commits else (self._received, self._received)
+            end_ms = int(end / self.bytes_per_ms)
+            length_ms = int((end - start) / self.bytes_per_ms)
+            self._spans[item_id] = _Span(end_ms - length_ms if span is None else span.start, end_ms)
         else:
             self._committed = self._received
 
     def refused(self, error: ev.ErrorDetail) -> None:
         """The service refused something; if it was a commit or a create, no item will answer it."""
         if error.code == "input_audio_buffer_commit_empty":
-            if self._commits:
-                self._committed = int(self._commits.popleft().start * self.bytes_per_ms)
+            start, end = self._commits.popleft() if self._commits else (0, -1)
+            if self._committed == end:  # nothing was cleared or committed since: the sound is in the buffer still
+                self._committed = start
             return
         refused = self._refused_create(error)
         if refused is not None:

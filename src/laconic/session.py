@@ -178,6 +178,7 @@ class Session:
         self._pinned: set[str] = set()
         self._unsupported: set[str] = set()
         self._awaited_until: float | None = None
+        self._began: float | None = None
         self._actions: deque[Action] = deque()
 
     def _find(self, model: str | None) -> Rates | None:
@@ -188,6 +189,8 @@ class Session:
     def from_service(self, raw: ev.Raw, now: float) -> None:
         """A message arrived from the service."""
         event = ev.read(raw)
+        if self._began is None:
+            self._began = now
         if isinstance(event, ev.ResponseOutputAudioDelta):  # most of the traffic, and it changes no decision
             self.conversation.read(event)
             self.exchanges.sounded(event.item_id)
@@ -199,6 +202,7 @@ class Session:
         if outcome is None:
             self._actions.append(ToApp(raw, event))
         self._take_in(event, now)
+        self.meter.elapsed(int((now - self._began) * 1000))
         if outcome is not None:
             self._settle(outcome, item)
         self._edit(now)
@@ -210,6 +214,8 @@ class Session:
         self._edits.asked(event)
         if isinstance(event, ev.ResponseCreate):
             self._expect_response(now)
+        elif isinstance(event, ev.ConversationItemCreate) and _is_text(event.item):
+            self.meter.message()
         if self.conversation.dialect == "beta" and isinstance(event, _SHAPED_BY_DIALECT):
             raw = _text(client_to_beta(ev.wire(raw)))
         self._actions.append(ToService(raw))
@@ -243,6 +249,8 @@ class Session:
         """The conversation is over: nothing more will be sent."""
         self.ended = True
         self._due.clear()
+        if self._began is not None:
+            self.meter.elapsed(int((now - self._began) * 1000))
 
     # --- what goes out ---------------------------------------------------------------------------------------
 
@@ -390,6 +398,12 @@ class Session:
 
 def _memory(spec: str | Memory) -> Memory:
     return memory(spec)
+
+
+def _is_text(item: Wire) -> bool:
+    """Whether a created item is one that xAI bills as a message: calls' outputs and sound are not."""
+    parts = item.get("content") or ()
+    return item.get("type", "message") == "message" and all(part.get("type") != "input_audio" for part in parts)
 
 
 def _empty(item: Item) -> bool:
