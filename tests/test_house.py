@@ -16,11 +16,31 @@ import laconic
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "laconic"
 
-WORLD = frozenset(
-    ("asyncio", "io", "logging", "os", "pathlib", "platform", "queue", "random", "secrets", "select", "signal")
-    + ("socket", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "uuid", "websockets")
-    + ("platformdirs", "numpy")
-)
+WORLD = {
+    "asyncio",
+    "io",
+    "logging",
+    "os",
+    "pathlib",
+    "platform",
+    "queue",
+    "random",
+    "secrets",
+    "select",
+    "signal",
+    "socket",
+    "sqlite3",
+    "ssl",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "threading",
+    "time",
+    "uuid",
+    "websockets",
+    "platformdirs",
+    "numpy",
+}
 
 # Who may import from which folder; root files are the engine and open to all but the stand-in.
 MAY_KNOW = {
