@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
+from playbook import counter
 
 from laconic import events as ev
 from laconic.conversation import Conversation
+from laconic.edits import Outcome
 from laconic.errors import BadInput
 from laconic.exchanges import Exchanges
 from laconic.items import Item
-from laconic.memory import Everything, LastExchanges, LastItems, forgettable, memory
+from laconic.laws import Laws
+from laconic.memory import Everything, LastExchanges, LastItems, memory
+from laconic.plans import Memory, Past
 
 
 def holding(*items: Item) -> Conversation:
@@ -34,19 +38,87 @@ def function_output(item_id: str, call_id: str) -> Item:
     return Item(item_id, "function_call_output", call_id=call_id, output="x")
 
 
+def past(conversation: Conversation, exchanges: Exchanges, *kept: str) -> Past:
+    return Past(
+        conversation=conversation,
+        exchanges=exchanges,
+        laws=Laws(),
+        rates=None,
+        summary_rates=None,
+        ids=counter(),
+        kept=lambda item: item.id in kept,
+        pinned=lambda item: False,
+        words=lambda item: item.text,
+        cut_off=lambda item: False,
+        transcribes=True,
+        over=lambda item: True,
+        say=lambda text: None,
+        supports=lambda kind: True,
+    )
+
+
+def leaving(policy: Memory, what: Past) -> list[list[str]]:
+    """The items of each plan, in the order in which the plan deletes them."""
+    order: list[list[str]] = []
+    for plan in policy.plans(what):
+        order.append([])
+        answer: list[Outcome] | None = None
+        try:
+            while True:
+                wish = plan.steps.send(answer)
+                assert isinstance(wish, list)
+                order[-1] += [edit.item_id for edit in wish]
+                answer = [Outcome(edit, "done") for edit in wish]
+        except StopIteration:
+            assert plan.item_ids == set(order[-1])
+    return order
+
+
 def going(conversation: Conversation, n: int, *kept: str) -> list[list[str]]:
-    surplus = LastItems(n).surplus(conversation, Exchanges())
-    groups = forgettable(surplus, conversation, lambda item: item.id in kept)
-    return [[item.id for item in group] for group in groups]
+    return leaving(LastItems(n), past(conversation, Exchanges(), *kept))
 
 
-@pytest.mark.parametrize("spec", ["everything", "last:5", "exchanges:12"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "everything",
+        "last:5",
+        "exchanges:12",
+        "window:8000",
+        "window:8000:2000",
+        "written",
+        "written:notes",
+        "summary",
+        "summary:900:300",
+    ],
+)
 def test_a_memory_is_named_as_it_is_written(spec: str) -> None:
     assert memory(spec).name == spec
-    assert memory(memory(spec)) == memory(spec)
+    given = memory(spec)
+    assert memory(given) is given
+    assert given.why()
 
 
-@pytest.mark.parametrize("spec", ["", "last", "last:", "last:0", "last:-1", "last:x", "last:٣", "all", "everything:3"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "",
+        "last",
+        "last:",
+        "last:0",
+        "last:-1",
+        "last:x",
+        "last:٣",
+        "all",
+        "everything:3",
+        "window",
+        "window:1:2",
+        "window:9:9",
+        "summary:5",
+        "written:x",
+        "summary:a:b",
+    ],
+)
 def test_anything_else_is_refused_in_one_sentence(spec: str) -> None:
     with pytest.raises(BadInput, match="everything, last:N") as refused:
         memory(spec)
@@ -55,7 +127,7 @@ def test_anything_else_is_refused_in_one_sentence(spec: str) -> None:
 
 def test_everything_keeps_all() -> None:
     conversation = holding(*(message(str(n)) for n in range(9)))
-    assert list(Everything().surplus(conversation, Exchanges())) == []
+    assert leaving(Everything(), past(conversation, Exchanges())) == []
 
 
 @pytest.mark.parametrize("n", [1, 5, 8, 9, 20])
@@ -114,7 +186,7 @@ def test_exchanges_are_kept_whole_and_ghost_turns_do_not_count() -> None:
     conversation = holding(*items)
 
     def surplus(n: int) -> list[str]:
-        return [item.id for item in LastExchanges(n).surplus(conversation, exchanges)]
+        return [item_id for group in leaving(LastExchanges(n), past(conversation, exchanges)) for item_id in group]
 
     assert surplus(1) == ["u1", "a1", "u2", "u2b", "a2"]
     assert surplus(2) == ["u1", "a1"]
@@ -133,4 +205,4 @@ def test_all_exchanges_may_be_surplus_and_strangers_count_as_old() -> None:
     exchanges.entered(message("u2"), None, None)
     exchanges.replying("r2", "a2")
     exchanges.heard("a2", 100, False)
-    assert [item.id for item in LastExchanges(1).surplus(conversation, exchanges)] == ["stranger", "u1"]
+    assert leaving(LastExchanges(1), past(conversation, exchanges)) == [["stranger"], ["u1"]]

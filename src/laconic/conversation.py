@@ -56,6 +56,7 @@ class Conversation:
         self.user_speaking = False
         self.input = InputAudio()
         self._order = Order()
+        self._sounding: dict[str, None] = {}  # messages that have sound, or may yet get it
         self._sound: dict[str, dict[int, int]] = {}  # bytes received, by item in progress and part
         self._output_bytes_per_ms = 48.0
         self._null_is_tail = False
@@ -85,6 +86,15 @@ class Conversation:
     def partners(self, item: Item) -> list[Item]:
         """The other items that share this one's `call_id`: a function call's outputs, an output's call."""
         return self._order.partners(item)
+
+    def sounding(self) -> Iterator[Item]:
+        """Complete items that still hold sound, in order of their entering."""
+        for item_id in list(self._sounding):
+            item = self.get(item_id)
+            if item is None or (item.parts and not any(part.is_audio for part in item.parts)):
+                del self._sounding[item_id]
+            elif not item.in_progress:
+                yield item
 
     @property
     def responding(self) -> bool:
@@ -130,6 +140,7 @@ class Conversation:
         """The service no longer holds this item. Nothing happens if the mirror did not know it."""
         self._order.remove(item_id)
         self._sound.pop(item_id, None)
+        self._sounding.pop(item_id, None)
 
     def _session(self, event: ev.SessionCreated | ev.SessionUpdated) -> None:
         self.dialect = dialect_of({"session": event.session}) or self.dialect
@@ -152,7 +163,12 @@ class Conversation:
             return
         self.input.measure(item)
         previous = event.previous_item_id
-        self._order.place(item, msgspec.UNSET if previous is None and self._null_is_tail else previous)
+        self._place(item, msgspec.UNSET if previous is None and self._null_is_tail else previous)
+
+    def _place(self, item: Item, previous: str | msgspec.UnsetType | None) -> None:
+        self._order.place(item, previous)
+        if item.type == "message" and (not item.parts or any(part.is_audio for part in item.parts)):
+            self._sounding[item.id] = None
 
     def _item_done(self, event: ev.ConversationItemDone) -> None:
         item = Item.from_wire(event.item)
@@ -161,7 +177,7 @@ class Conversation:
             self._fill(known, item)
         elif item.id and not self._order.gone(item.id):  # a server that never said `added`
             self.input.measure(item)
-            self._order.place(item, msgspec.UNSET if event.previous_item_id is None else event.previous_item_id)
+            self._place(item, msgspec.UNSET if event.previous_item_id is None else event.previous_item_id)
 
     def _fill(self, known: Item, said: Item) -> None:
         """Take over what an item says of itself, keeping what the wire leaves out: lengths and transcripts."""

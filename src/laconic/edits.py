@@ -18,10 +18,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from laconic import events as ev
 from laconic.items import Wire
 
-__all__ = ["Delete", "Edit", "Edits", "Outcome", "Truncate"]
+__all__ = ["Delete", "Edit", "Edits", "Insert", "Outcome", "Truncate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,7 @@ class Delete:
 
     item_id: str
     why: str
-    """For the caller's eyes: `memory`, `not heard`, `empty`."""
-    then: Delete | None = None
-    """What may follow once this item is gone: a function call after its output."""
+    """For the caller's eyes: `memory`, `not heard`, `empty`, `written`, `folded`."""
 
     kind = "delete"
 
@@ -59,8 +59,27 @@ class Truncate:
         }
 
 
-Edit = Delete | Truncate
-Result = Literal["done", "gone", "refused", "unanswered"]
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Write an item of our own into the conversation, behind an item that is held, or at the front."""
+
+    item: Wire
+    """In GA's spelling, with an id of ours (at most 32 characters)."""
+    behind: str
+    """An item's id, or `root` for the front."""
+
+    kind = "create"
+
+    @property
+    def item_id(self) -> str:
+        return self.item["id"]
+
+    def event(self) -> Wire:
+        return {"type": "conversation.item.create", "previous_item_id": self.behind, "item": self.item}
+
+
+Edit = Delete | Truncate | Insert
+Result = Literal["done", "gone", "refused", "unanswered", "misplaced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +88,8 @@ class Outcome:
 
     edit: Edit
     result: Result
-    """`gone`: the service does not know the item. `unanswered`: given up after a second try."""
+    """`gone`: the service does not know the item. `unanswered`: given up after a second try. `misplaced`: written,
+    but not where we asked (servers exist that always append)."""
     why: str = ""
 
 
@@ -136,6 +156,8 @@ class Edits:
                 self._asked.append(("delete", item_id))
             case ev.ConversationItemTruncate(item_id=item_id):
                 self._asked.append(("truncate", item_id))
+            case ev.ConversationItemCreate(item=item):
+                self._asked.append(("create", item.get("id") or ""))
             case _:
                 pass
 
@@ -146,6 +168,8 @@ class Edits:
                 return self._acknowledged(item_id, "delete")
             case ev.ConversationItemTruncated(item_id=item_id):
                 return self._acknowledged(item_id, "truncate")
+            case ev.ConversationItemAdded(item=item, previous_item_id=previous):
+                return self._written(item.get("id") or "", previous)
             case ev.Error(error=error):
                 return self._refused(error)
             case _:
@@ -163,19 +187,32 @@ class Edits:
             self._record(kind).done += 1
             return Outcome(late, "done")
         self._told_app(kind, item_id)
+        if kind == "create":
+            self._told_app(kind, "")
         return None
+
+    def _written(self, item_id: str, previous: str | msgspec.UnsetType | None) -> Outcome | None:
+        """An item entered: ours, in its place or not, or somebody else's."""
+        outcome = self._acknowledged(item_id, "create")
+        if outcome is None or not isinstance(outcome.edit, Insert):
+            return None
+        asked = None if outcome.edit.behind == "root" else outcome.edit.behind
+        if isinstance(previous, msgspec.UnsetType) or (previous or None) == asked:
+            return outcome
+        return Outcome(outcome.edit, "misplaced", "the service put it elsewhere")
 
     def _refused(self, error: ev.ErrorDetail) -> Outcome | None:
         sent = self._matching(error)
         if sent is None:
-            for kind in ("delete", "truncate"):
+            for kind in ("delete", "truncate", "create"):
                 if f"item_{kind}" in (error.code or ""):
                     self._told_app(kind, None)
             return None
         item_id = sent.edit.item_id
         del self._sent[item_id]
         words = f"{error.code or ''} {error.message}".lower()
-        if "invalid_item_id" in words or "not found" in words or "does not exist" in words:
+        unknown = "invalid_item_id" in words or "not found" in words or "does not exist" in words
+        if unknown and not isinstance(sent.edit, Insert):
             self._record(sent.edit.kind).done += 1  # it understood the edit
             return Outcome(sent.edit, "gone", error.message)
         self._record(sent.edit.kind).refused += 1
@@ -210,7 +247,7 @@ class Edits:
         for item_id, sent in list(self._sent.items()):
             if sent.deadline > now:
                 continue
-            if len(sent.event_ids) == 1:
+            if len(sent.event_ids) == 1 and not isinstance(sent.edit, Insert):  # written twice would be there twice
                 sent.event_ids.append(self.ids())
                 sent.deadline = now + self.ack_timeout_s
                 again.append({"event_id": sent.event_ids[-1], **sent.edit.event()})

@@ -55,6 +55,11 @@ class Exchanges:
         """Exchanges that are complete: something was said and a reply to it was heard."""
         return self._current if self._answered else max(0, self._current - 1)
 
+    def over(self, item_id: str) -> bool:
+        """Whether an item's exchange is answered. That its reply has been heard to the end is another question."""
+        number = self._numbers.get(item_id, 0)
+        return number < self._current or self._answered
+
     def number(self, item_id: str) -> int | None:
         """Which exchange an item belongs to; None for an item never seen."""
         return self._numbers.get(item_id)
@@ -71,6 +76,10 @@ class Exchanges:
             self._current += 1
             self._answered_for_sure = self._answered_unless_reported = False
         self._numbers[item.id] = self._current
+
+    def written(self, item_id: str, of: str) -> None:
+        """An item of ours will enter in place of another: it belongs to the same exchange."""
+        self._numbers[item_id] = self._numbers.get(of, 0)
 
     def left(self, item_id: str) -> None:
         """An item left the conversation."""

@@ -1,8 +1,8 @@
-"""Memory: what the service shall remember.
+"""Memory: what the service shall remember, and in which form.
 
 `everything` keeps all. `last:N` is the origin's rule made right: the N latest items stay, N of them, and the
 oldest leave one by one. `exchanges:N` keeps N exchanges as a human counts them, so that ghost turns do not push
-out what was said.
+out what was said. `window`, `written` and `summary` are in files of their own (window.py, written.py, folding.py).
 
 Under every memory alike: pinned items stay; nothing in progress is touched; a function call that waits for its
 output stays, and a call and its outputs leave together, the outputs first (deleting the call alone makes the
@@ -12,30 +12,18 @@ what deleting them does is not known (PROTOCOL §7).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
 
-from laconic.conversation import Conversation
 from laconic.errors import BadInput
-from laconic.exchanges import Exchanges
+from laconic.folding import Summary
 from laconic.items import Item
+from laconic.plans import Memory, Past, Plan, forget, forgettable
+from laconic.window import Window
+from laconic.written import Written
 
-__all__ = ["Everything", "LastExchanges", "LastItems", "Memory", "forgettable", "memory"]
-
-_FORGETTABLE = ("message", "function_call", "function_call_output")
-
-
-class Memory(Protocol):
-    """A policy. It names the items that may go now; the session sees to it that they go safely."""
-
-    @property
-    def name(self) -> str: ...
-
-    def surplus(self, conversation: Conversation, exchanges: Exchanges) -> Iterator[Item]:
-        """Items beyond what shall be remembered, oldest first."""
-        ...
+__all__ = ["Everything", "LastExchanges", "LastItems", "Memory", "Window", "memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +32,11 @@ class Everything:
 
     name: str = "everything"
 
-    def surplus(self, conversation: Conversation, exchanges: Exchanges) -> Iterator[Item]:
+    def plans(self, past: Past) -> Iterator[Plan]:
         return iter(())
+
+    def why(self) -> str:
+        return "everything is kept, as asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +49,12 @@ class LastItems:
     def name(self) -> str:
         return f"last:{self.n}"
 
-    def surplus(self, conversation: Conversation, exchanges: Exchanges) -> Iterator[Item]:
-        return islice(conversation, max(0, len(conversation) - self.n))
+    def plans(self, past: Past) -> Iterator[Plan]:
+        surplus = islice(past.conversation, max(0, len(past.conversation) - self.n))
+        yield from forget(forgettable(surplus, past.conversation, past.kept))
+
+    def why(self) -> str:
+        return f"the {self.n} latest items are kept, as asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,43 +67,49 @@ class LastExchanges:
     def name(self) -> str:
         return f"exchanges:{self.n}"
 
-    def surplus(self, conversation: Conversation, exchanges: Exchanges) -> Iterator[Item]:
-        for item in conversation:
-            number = exchanges.number(item.id)
-            if number is not None and number > exchanges.count - self.n:
+    def plans(self, past: Past) -> Iterator[Plan]:
+        yield from forget(forgettable(self._surplus(past), past.conversation, past.kept))
+
+    def _surplus(self, past: Past) -> Iterator[Item]:
+        for item in past.conversation:
+            number = past.exchanges.number(item.id)
+            if number is not None and number > past.exchanges.count - self.n:
                 return
             yield item
 
+    def why(self) -> str:
+        return f"the {self.n} latest exchanges are kept, as asked"
+
+
+_FORMS = "everything, last:N, exchanges:N, window:HIGH[:LOW], written, written:notes or summary[:HIGH:LOW]"
+
 
 def memory(spec: str | Memory) -> Memory:
-    """The memory a user named: `everything`, `last:N` (items), `exchanges:N`. BadInput for anything else."""
+    """The memory a user named (`last:5`, `summary`, …). BadInput for anything else."""
     if not isinstance(spec, str):
         return spec
-    kind, _, count = spec.partition(":")
-    if spec == "everything":
-        return Everything()
-    if kind in ("last", "exchanges") and count.isascii() and count.isdigit() and int(count) > 0:
-        return LastItems(int(count)) if kind == "last" else LastExchanges(int(count))
-    raise BadInput(
-        f"memory {spec!r} is not known; write everything, last:N (items) or exchanges:N, with N at least 1",
-        f"記憶の指定 {spec!r} は使えません。everything、last:N、exchanges:N(N は 1 以上)のどれかを指定してください",
-    )
-
-
-def forgettable(surplus: Iterator[Item], conversation: Conversation, kept: Callable[[Item], bool]) -> list[list[Item]]:
-    """Of these surplus items those that may go, as groups: a group goes one by one, each after the last is gone.
-
-    A message is a group of its own; a function call comes last in one with its outputs. `kept` says which items
-    stay whatever the memory wishes (pinned, being edited, given up).
-    """
-    going = {item.id: item for item in surplus if item.type in _FORGETTABLE and not item.in_progress and not kept(item)}
-    groups: list[list[Item]] = []
-    while going:
-        item = going.pop(next(iter(going)))
-        partners = conversation.partners(item) if item.call_id else []
-        if item.type == "function_call" and not partners:
-            continue  # its output is still to come
-        if all(partner.id in going for partner in partners):
-            together = [item, *(going.pop(partner.id) for partner in partners)]
-            groups.append(sorted(together, key=lambda one: one.type == "function_call"))
-    return groups
+    kind, *given = spec.split(":")
+    numbers = [int(text) for text in given if text.isascii() and text.isdigit() and int(text) > 0]
+    all_numbers = len(numbers) == len(given)
+    match kind, numbers:
+        case "everything", [] if not given:
+            return Everything()
+        case "last", [n] if all_numbers:
+            return LastItems(n)
+        case "exchanges", [n] if all_numbers:
+            return LastExchanges(n)
+        case "window", [high] if all_numbers:
+            return Window(high)
+        case "window", [high, low] if all_numbers and low < high:
+            return Window(high, low)
+        case "written", [] if given in ([], ["dialogue"], ["notes"]):
+            return Written(notes=given == ["notes"])
+        case "summary", [] if not given:
+            return Summary()
+        case "summary", [high, low] if all_numbers and low < high:
+            return Summary(high=high, low=low)
+        case _:
+            raise BadInput(
+                f"memory {spec!r} is not known; write {_FORMS}, numbers from 1 and HIGH above LOW",
+                f"記憶の指定 {spec!r} は使えません。{_FORMS} のどれかを(数は 1 以上、HIGH > LOW)指定してください",
+            )

@@ -12,7 +12,7 @@ here waits, reads a clock or opens anything. A driver is this short:
             case Notice(): ...
 
 Order of work: said (events), remembered (conversation, exchanges), heard (playback), counted and priced (meter),
-forgotten (memory, edits).
+forgotten (memory, plans, edits).
 
 When edits are sent. Never while a response is in progress, nor while one is about to be (the user's turn was
 committed and the service answers by itself, or the app asked for one): what a delete does in the middle of a
@@ -22,7 +22,6 @@ the interruption must already know it.
 
 from __future__ import annotations
 
-import functools
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,11 +31,14 @@ import msgspec
 from laconic import events as ev
 from laconic.conversation import Conversation
 from laconic.dialects import client_to_beta
-from laconic.edits import Delete, Edit, Edits, Outcome
+from laconic.edits import Delete, Edit, Edits, Insert, Outcome, Truncate
 from laconic.exchanges import Exchanges
 from laconic.items import Item, Wire
-from laconic.memory import Memory, forgettable, memory
+from laconic.laws import Laws, prior
+from laconic.memory import Memory, memory
 from laconic.meter import Cost, Meter
+from laconic.planning import Planner
+from laconic.plans import Past, Plan, deletions
 from laconic.playback import Playback
 from laconic.rates import Rates, RateTable, load
 from laconic.usage import TranscriptionUsage, Usage
@@ -48,8 +50,10 @@ __all__ = [
     "EditFailed",
     "Forgot",
     "GhostTurn",
+    "MemoryTold",
     "Notice",
     "Session",
+    "Summarise",
     "ToApp",
     "ToService",
     "Transcribed",
@@ -90,7 +94,7 @@ class Forgot(Notice):
     left: int
     """Items the service still holds."""
     why: str
-    """`memory`, `not heard` or `empty`."""
+    """`memory`, `not heard`, `empty`, `written` (its words stand in its place now) or `folded` (into a summary)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,23 @@ class Unsupported(Notice):
     kind: str
 
 
-Action = ToService | ToApp | Notice
+@dataclass(frozen=True, slots=True)
+class MemoryTold(Notice):
+    """Something the memory has to say, once: that it cannot do what it was asked to, that it changed its form."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summarise:
+    """Have this text summarised, and answer with `session.summarised`. The conversation goes on meanwhile."""
+
+    id: int
+    text: str
+    max_tokens: int
+
+
+Action = ToService | ToApp | Notice | Summarise
 
 
 class Session:
@@ -151,6 +171,7 @@ class Session:
     `memory`: a policy or its name. `model`: for the price list, where the service does not say or says a
     deployment's name. `ids` makes ids for the events we send, at most 32 characters, never the same twice.
     `ack_timeout_s`: how long the service may take to answer an edit before it is tried again, then given up.
+    `laws`: how the service counts and caches, where it is known; else the prior of `service` and model.
     """
 
     def __init__(
@@ -160,6 +181,9 @@ class Session:
         memory: str | Memory = "everything",
         model: str | None = None,
         rates: RateTable | None = None,
+        laws: Laws | None = None,
+        service: str = "openai",
+        summary_model: str | None = None,
         ack_timeout_s: float = 5.0,
     ) -> None:
         self.conversation = Conversation()
@@ -173,9 +197,13 @@ class Session:
         self.meter = Meter(self._find(model))
         self._playback = Playback()
         self._edits = Edits(ids, ack_timeout_s)
-        self._due: deque[Edit] = deque()
-        self._planned: set[str] = set()
+        self._planner = Planner()
+        self._ids = ids
+        self._service = service
+        self._laws = laws
+        self._summary_rates = self._find(summary_model)
         self._pinned: set[str] = set()
+        self._ours: set[str] = set()  # items we wrote, which the app never asked for
         self._unsupported: set[str] = set()
         self._awaited_until: float | None = None
         self._began: float | None = None
@@ -183,6 +211,37 @@ class Session:
 
     def _find(self, model: str | None) -> Rates | None:
         return self._rates.find(model) if model else None
+
+    @property
+    def laws(self) -> Laws:
+        """How this service counts, caches and forgets, as far as we know."""
+        return self._laws or prior(self._service, self._model or self.conversation.model or "")
+
+    @property
+    def _past(self) -> Past:
+        return Past(
+            conversation=self.conversation,
+            exchanges=self.exchanges,
+            laws=self.laws,
+            rates=self.meter.rates,
+            summary_rates=self._summary_rates,
+            ids=self._ids,
+            kept=self._stays,
+            pinned=lambda item: item.id in self._pinned,
+            words=self._words,
+            cut_off=lambda item: self._playback.words(item.id) is not None,
+            transcribes=self.conversation.transcription_model is not None,
+            over=self._over,
+            say=lambda text: self._actions.append(MemoryTold(text)),
+            supports=self._edits.supports,
+        )
+
+    def _words(self, item: Item) -> str | None:
+        heard = self._playback.words(item.id)
+        return item.text if heard is None else heard
+
+    def _over(self, item: Item) -> bool:
+        return self.exchanges.over(item.id) and not self._playback.playing(item.id, self.conversation)
 
     # --- what arrives ----------------------------------------------------------------------------------------
 
@@ -194,17 +253,20 @@ class Session:
         if isinstance(event, ev.ResponseOutputAudioDelta):  # most of the traffic, and it changes no decision
             self.conversation.read(event)
             self.exchanges.sounded(event.item_id)
+            self._playback.sounded(event.item_id)
             self._actions.append(ToApp(raw, event))
             return
         outcome = self._edits.answer(event)
         item = self.conversation.get(outcome.edit.item_id) if outcome is not None else None
+        if outcome is not None and isinstance(outcome.edit, Insert):
+            self._entering(outcome.edit)
         self.conversation.read(event)
-        if outcome is None:
+        if outcome is None and not self._is_about_ours(event):
             self._actions.append(ToApp(raw, event))
         self._take_in(event, now)
         self.meter.elapsed(int((now - self._began) * 1000))
         if outcome is not None:
-            self._settle(outcome, item)
+            self._settle(outcome, item, now)
         self._edit(now)
 
     def from_app(self, raw: ev.Raw, now: float) -> None:
@@ -222,13 +284,17 @@ class Session:
 
     def heard(self, item_id: str, ms: int, now: float, *, stopped: bool = False, content_index: int = 0) -> None:
         """The speaker has played this much of an item; `stopped`: and will play no more of it."""
+        playing = self._playback.playing(item_id, self.conversation)
         if stopped:
             self._playback.stopped(item_id, content_index, ms)
+        else:
+            self._playback.heard(item_id, content_index, ms)
         complete = self.exchanges.count
         ghost = self.exchanges.heard(item_id, ms, stopped)
         if ghost is not None:
             self._actions.append(GhostTurn(ghost))
-        if stopped or self.exchanges.count != complete:
+        ended = playing and not self._playback.playing(item_id, self.conversation)
+        if stopped or ended or self.exchanges.count != complete:
             self._edit(now)
 
     def tick(self, now: float) -> None:
@@ -236,7 +302,7 @@ class Session:
         again, ended = self._edits.expire(now)
         self._actions.extend(ToService(_text(event)) for event in again)
         for outcome in ended:
-            self._settle(outcome, self.conversation.get(outcome.edit.item_id))
+            self._settle(outcome, self.conversation.get(outcome.edit.item_id), now)
         if self._awaited_until is not None and self._awaited_until <= now:
             self._awaited_until = None
         self._edit(now)
@@ -245,10 +311,25 @@ class Session:
         """Never forget this item, whatever the memory."""
         self._pinned.add(item_id)
 
+    def summarised(
+        self, ask_id: int, summary: str | None, now: float, *, usage: Usage | None = None, model: str | None = None
+    ) -> None:
+        """The summary asked for by `Summarise` came; None: it could not be had, and nothing is deleted."""
+        if usage is not None or summary is not None:
+            rates = self._find(model) or self._summary_rates
+            cost = self.meter.aside(f"summary {ask_id}", "summary", usage, rates)
+            self._actions.append(Charged(f"summary {ask_id}", "completed", usage, cost))
+        self._planner.summarised(ask_id, summary)
+        self._edit(now)
+
+    def why(self) -> str:
+        """Why the conversation is remembered the way it is."""
+        return self.memory.why()
+
     def end(self, now: float) -> None:
         """The conversation is over: nothing more will be sent."""
         self.ended = True
-        self._due.clear()
+        self._planner.abandon()
         if self._began is not None:
             self.meter.elapsed(int((now - self._began) * 1000))
 
@@ -287,8 +368,11 @@ class Session:
                 if item is not None:
                     self.exchanges.entered(item, *self.conversation.neighbours(item.id))
             case ev.ConversationItemDeleted(item_id=item_id):
-                self.exchanges.left(item_id)
-                self._playback.forget(item_id)
+                self._left(item_id)
+            case ev.ResponseOutputAudioTranscriptDelta(item_id=item_id):
+                item = self.conversation.get(item_id)
+                if item is not None:
+                    self._playback.worded(item_id, item.audio_ms, len(item.text or ""))
             case ev.InputAudioBufferCommitted():
                 if self.conversation.answers_by_itself:
                     self._expect_response(now)
@@ -337,7 +421,9 @@ class Session:
         items = [item for item in made if item is not None]
         if self.exchanges.responded(response_id, status, items):
             self._actions.append(GhostTurn(response_id))
-        self._due.extend(Delete(item.id, "empty") for item in items if _empty(item))
+        for item in items:
+            if _empty(item):
+                self._planner.begin(Plan(frozenset({item.id}), deletions([item], "empty")))
 
     # --- forgotten -------------------------------------------------------------------------------------------
 
@@ -349,46 +435,79 @@ class Session:
             self._send(cut, now)
         if self._awaited_until is not None:
             return
-        while self._due:
-            self._send(self._due.popleft(), now)
-        surplus = self.memory.surplus(self.conversation, self.exchanges)
-        for group in forgettable(surplus, self.conversation, self._stays):
-            self._send(_chain(group), now)
+        for plan in self.memory.plans(self._past):
+            self._planner.begin(plan)
+        for edit in self._planner.unsent():
+            self._send(edit, now)
+        for ask_id, ask in self._planner.asks():
+            self._actions.append(Summarise(ask_id, ask.text, ask.max_tokens))
 
     def _stays(self, item: Item) -> bool:
-        busy = item.id in self._edits or item.id in self._planned or self._edits.tried(item.id)
+        """Whether an item stays as it is now, whatever the memory wishes."""
+        busy = item.id in self._edits or self._planner.busy(item.id) or self._edits.tried(item.id)
         return busy or item.id in self._pinned or not self._edits.supports("delete")
 
     def _send(self, edit: Edit, now: float) -> None:
-        self._planned.discard(edit.item_id)
-        if edit.item_id in self._edits or self._edits.tried(edit.item_id) or not self._edits.supports(edit.kind):
-            return
-        if edit.item_id not in self.conversation or edit.item_id in self._pinned:
-            return
-        if isinstance(edit, Delete):
-            self._planned.update(later.item_id for later in _followers(edit))
-        self._actions.append(ToService(_text(self._edits.send(edit, now))))
+        """Send an edit, or settle it at once where there is nothing to send."""
+        if not isinstance(edit, Insert) and edit.item_id not in self.conversation:
+            self._planner.settle(Outcome(edit, "gone"))
+        elif edit.item_id in self._edits or self._edits.tried(edit.item_id) or not self._edits.supports(edit.kind):
+            self._planner.settle(Outcome(edit, "refused", "not possible here"))
+        elif isinstance(edit, Delete) and edit.item_id in self._pinned:
+            self._planner.settle(Outcome(edit, "refused", "pinned"))
+        else:
+            event = self._edits.send(edit, now)
+            if isinstance(edit, Insert):
+                self._ours.add(edit.item_id)
+                self.conversation.said(ev.read(_text(event)))
+                self.meter.message()
+                if self.conversation.dialect == "beta":
+                    event = client_to_beta(event)
+            self._actions.append(ToService(_text(event)))
 
-    def _settle(self, outcome: Outcome, item: Item | None) -> None:
-        """An edit ended: tell the caller, let what waited for it follow, or give that up too."""
+    def _entering(self, insert: Insert) -> None:
+        """What we wrote is about to enter: it belongs to the exchange of what it stands for."""
+        if insert.behind != "root":
+            self.exchanges.written(insert.item_id, insert.behind)
+
+    def _is_about_ours(self, event: ev.Event) -> bool:
+        """Whether an event speaks of an item that we wrote: the app need not know."""
+        match event:
+            case ev.ConversationItemAdded(item=item) | ev.ConversationItemDone(item=item):
+                return item.get("id") in self._ours
+            case ev.ConversationItemDeleted(item_id=item_id):
+                return item_id in self._ours
+            case _:
+                return False
+
+    def _left(self, item_id: str) -> None:
+        self.exchanges.left(item_id)
+        self._playback.forget(item_id)
+        self._ours.discard(item_id)
+
+    def _settle(self, outcome: Outcome, item: Item | None, now: float) -> None:
+        """An edit ended: tell the caller, and let the plan it belongs to go on."""
         edit = outcome.edit
-        followers = list(_followers(edit)) if isinstance(edit, Delete) else []
         if outcome.result == "gone":
             self.conversation.remove(edit.item_id)
-            self.exchanges.left(edit.item_id)
-        if outcome.result in ("done", "gone"):
-            if isinstance(edit, Delete):
+            self._left(edit.item_id)
+        match edit, outcome.result:
+            case Delete(), "done" | "gone":
                 self._tell_forgotten(edit, item)
-                if edit.then is not None:
-                    self._due.append(edit.then)
-            elif outcome.result == "done":
+            case Truncate(), "done":
                 self._actions.append(CutOff(edit.item_id, edit.audio_end_ms))
-            return
-        self._planned.difference_update(later.item_id for later in followers)
-        self._actions.append(EditFailed(edit.kind, edit.item_id, outcome.why))
+            case _, "refused" | "unanswered" | "misplaced":
+                self._actions.append(EditFailed(edit.kind, edit.item_id, outcome.why))
+            case _:
+                pass
         if not self._edits.supports(edit.kind) and edit.kind not in self._unsupported:
             self._unsupported.add(edit.kind)
             self._actions.append(Unsupported(edit.kind))
+        if isinstance(edit, Insert) and outcome.result == "done" and not self._planner.waits_for(edit.item_id):
+            # It came after we had given it up: what it was to replace is still there.
+            undo = Plan(frozenset({edit.item_id}), deletions([Item(edit.item_id)], "undone"))
+            self._planner.begin(undo)
+        self._planner.settle(outcome)
 
     def _tell_forgotten(self, edit: Delete, item: Item | None) -> None:
         if item is not None:
@@ -409,22 +528,6 @@ def _is_text(item: Wire) -> bool:
 def _empty(item: Item) -> bool:
     """Left by a cancelled response, with nothing in it."""
     return item.type == "message" and item.role == "assistant" and not item.audio_ms and not item.text
-
-
-def _chain(group: list[Item]) -> Delete:
-    """One delete that carries those which may only follow it."""
-    return functools.reduce(
-        lambda later, item: Delete(item.id, "memory", later),
-        reversed(group[:-1]),
-        Delete(group[-1].id, "memory"),
-    )
-
-
-def _followers(edit: Delete) -> Iterator[Delete]:
-    later = edit.then
-    while later is not None:
-        yield later
-        later = later.then
 
 
 def _text(event: Wire) -> str:

@@ -23,8 +23,7 @@ from playbook import counter
 from laconic import events as ev
 from laconic.items import Item
 from laconic.laws import prior
-from laconic.memory import forgettable
-from laconic.session import Session, ToApp, ToService
+from laconic.session import Session, Summarise, ToApp, ToService
 from laconic.simulator.bill import Bill
 from laconic.simulator.composing import MindAndVoice
 from laconic.simulator.faults import Faults
@@ -44,13 +43,15 @@ DETECTION: list[dict[str, Any] | None] = [
     None,
 ]
 
+MEMORIES = ["everything", "last:1", "last:3", "last:5", "exchanges:1", "exchanges:2", "window:60:20", "written"]
+MEMORIES += ["written:notes", "summary:60:20", "summary"]
+KINDS = ["create", "delete", "truncate"]
+
 faults = st.builds(
     Faults,
-    refuse=st.sampled_from([set[str](), {"delete"}, {"truncate"}]),
-    ignore=st.sampled_from([set[str](), {"delete"}, {"truncate"}, {"delete", "truncate"}]),
-    script=st.lists(
-        st.tuples(st.sampled_from(["delete", "truncate"]), st.sampled_from(["refuse", "ignore"])), max_size=3
-    ),
+    refuse=st.sets(st.sampled_from(KINDS), max_size=1),
+    ignore=st.sets(st.sampled_from(KINDS), max_size=2),
+    script=st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from(["refuse", "ignore"])), max_size=3),
     ack_late_ms=st.sampled_from([0, 0, 300, 6000]),
     null_error_event_id=st.booleans(),
     duplicate_added=st.booleans(),
@@ -97,7 +98,7 @@ class Joined(RuleBasedStateMachine):
 
     @initialize(
         dialect=st.sampled_from(["ga", "ga", "beta"]),
-        memory=st.sampled_from(["everything", "last:1", "last:3", "last:5", "exchanges:1", "exchanges:2"]),
+        memory=st.sampled_from(MEMORIES),
         detection=st.sampled_from(DETECTION),
         faults=st.one_of(st.builds(Faults), faults),
         empty_item=st.booleans(),
@@ -136,6 +137,7 @@ class Joined(RuleBasedStateMachine):
         self.to_session: deque[str] = deque()
         self.to_service: deque[str] = deque()
         self.calls: list[str] = []
+        self.asked: list[tuple[int, str]] = []
         self.ids: list[str] = []
         self.service.connected(self.now)
         self.move_all()
@@ -158,6 +160,8 @@ class Joined(RuleBasedStateMachine):
                     self.to_service.append(raw if isinstance(raw, str) else raw.decode())
                 case ToApp(event=event):
                     self.hear(event)
+                case Summarise(id=ask_id, text=text):
+                    self.asked.append((ask_id, text))
                 case _:
                     pass
 
@@ -315,6 +319,14 @@ class Joined(RuleBasedStateMachine):
         if item_id is not None:
             self.session.pin(item_id)
 
+    @precondition(lambda self: bool(self.asked))
+    @rule(comes=st.booleans())
+    def a_summary_comes_or_fails(self, comes: bool) -> None:
+        ask_id, text = self.asked.pop(0)
+        self.session.summarised(ask_id, f"They spoke of {len(text)} letters." if comes else None, self.now)
+        self.act()
+        self.moved()
+
     @rule(limit=st.sampled_from([1, 3, 100]))
     def messages_arrive(self, limit: int) -> None:
         self.move(limit)
@@ -344,7 +356,8 @@ class Joined(RuleBasedStateMachine):
 
     def the_bill_is_right(self) -> None:
         billed = self.service.usages
-        assert len(self.session.meter.responses) == len(billed)
+        replies = [entry for entry in self.session.meter.responses if entry.kind != "summary"]
+        assert len(replies) == len(billed)
         known = [usage for usage in billed.values() if usage is not None]
         if self.service.faults.null_usage:
             assert self.session.meter.total.unknown >= len(billed)
@@ -355,11 +368,9 @@ class Joined(RuleBasedStateMachine):
     def what_memory_lets_go_is_gone(self) -> None:
         """At a quiet moment nothing is left that might go, unless the service does not do our edits."""
         session = self.session
-        if session.deadline is not None or session.conversation.responding:
+        if session.deadline is not None or session.conversation.responding or self.asked:
             return
-        surplus = session.memory.surplus(session.conversation, session.exchanges)
-        left = forgettable(surplus, session.conversation, session._stays)  # pyright: ignore[reportPrivateUsage]
-        assert left == []
+        assert list(session.memory.plans(session._past)) == []  # pyright: ignore[reportPrivateUsage]
 
     def teardown(self) -> None:
         """Let everything settle; then all of it must hold without exception."""

@@ -1,0 +1,160 @@
+"""`summary`: `written`, and when even the writing grows long it is folded into one note at the front.
+
+Text is nearly free until there is an hour of it. When the written conversation passes a high mark, all but the
+newest of it (down to a low mark) is summarised by a cheap text model, the summary is inserted as a system item at
+`root`, and what it covers is deleted: one deep, rare cut. While the summary is being made the conversation goes on;
+if it fails or comes too late nothing is deleted, and the next try waits until the writing has grown by half a span.
+
+Where the marks lie follows from the laws. With p the price of reading a token again (cached or not, at the measured
+hit rate), w the tokens an exchange adds, K what is kept behind a fold (low mark and summary), D the span between
+the marks and C the cost of a summary, an exchange costs about
+
+    (K + D/2)·p  +  (K·(p_full − p) + C)·w/D
+
+which is least at D = √(2·w·(K·(p_full − p) + C) / p): a perfect cache wants long spans, a dead one short ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from laconic.edits import Delete, Insert
+from laconic.items import Item
+from laconic.plans import Ask, Past, Plan, Steps, all_done, deletions, forgettable
+from laconic.window import size
+from laconic.written import SPEAKERS, Written, message
+
+__all__ = ["HEADING", "Summary"]
+
+HEADING = "Summary of the conversation so far:"
+"""Opens the note at the front, so that the model (and the next fold) knows it for what it is."""
+
+_KEPT_EXCHANGES = 2
+"""Every word of the newest exchanges stays, whatever the laws say."""
+_SUMMARY_TOKENS = 300
+"""What a summary may be long: some twenty facts and the thread of the talk."""
+_FIRST_GUESS = 60
+"""Tokens an exchange adds in writing, until some have been seen (COST.md section 7: 45 of reply text, and framing)."""
+_SUMMARY_CALL = 200_000
+"""Nano-dollars of a summary, where its model's prices are unknown: 800 tokens read, 250 written by a small model."""
+
+
+class Summary:
+    """`high` and `low` are tokens of writing; None: from the laws, anew at each fold."""
+
+    def __init__(self, *, high: int | None = None, low: int | None = None, notes: bool = False) -> None:
+        self.high, self.low = high, low
+        self._written = Written(notes=notes)
+        self._folding = False
+        self._failed_at = 0  # tokens of writing when the last try failed
+        self._why = "the newest exchange is heard as sound, older ones are in writing, the oldest in a summary"
+
+    @property
+    def name(self) -> str:
+        return f"summary:{self.high}:{self.low}" if self.high is not None else "summary"
+
+    @property
+    def notes(self) -> bool:
+        return self._written.notes
+
+    def switch_to_notes(self) -> None:
+        self._written.switch_to_notes()
+
+    def why(self) -> str:
+        return self._written.broken or self._why
+
+    def plans(self, past: Past) -> Iterator[Plan]:
+        yield from self._written.plans(past)
+        if self._written.broken is not None or self._folding:
+            return
+        writing = [(item, size(item, past)) for item in past.conversation if not _sounds(item)]
+        total = sum(tokens for _, tokens in writing)
+        high, low = self.marks(past)
+        if total <= max(high, self._failed_at):
+            return
+        old: list[Item] = []
+        left = total
+        for item, tokens in writing:
+            if left <= low:
+                break
+            left -= tokens
+            old.append(item)
+        groups = forgettable(iter(old), past.conversation, past.kept)
+        # A lone summary is not worth folding again.
+        if any(not is_summary(item) for group in groups for item in group):
+            self._folding = True
+            ids = frozenset(item.id for group in groups for item in group)
+            text = "\n".join(line(item) for item in old if item.id in ids)
+            yield Plan(ids, self._fold(text, groups, total + (high - low) // 2, past))
+
+    def _fold(self, text: str, groups: list[list[Item]], next_try: int, past: Past) -> Steps:
+        try:
+            summary = yield Ask(text, _SUMMARY_TOKENS)
+            if not isinstance(summary, str) or not summary.strip():
+                self._failed_at = next_try
+                return
+            self._failed_at = 0
+            note = message("system", f"{HEADING}\n{summary.strip()}", past.ids())
+            outcomes = yield [Insert(note, "root")]
+            if not all_done(outcomes):
+                self._failed_at = next_try
+                return
+            yield [Delete(group[0].id, "folded") for group in groups if len(group) == 1]
+            for group in groups:
+                if len(group) > 1:
+                    yield from deletions(group, "folded")
+        finally:
+            self._folding = False
+
+    def marks(self, past: Past) -> tuple[int, int]:
+        """The high and the low mark in force: those given, or what the laws and prices advise."""
+        if self.high is not None and self.low is not None:
+            return self.high, self.low
+        exchange = self._exchange(past)
+        low = _KEPT_EXCHANGES * exchange
+        span = self._span(exchange, low + _SUMMARY_TOKENS * 2 // 3, past)
+        return low + _SUMMARY_TOKENS * 2 // 3 + span, low
+
+    def _span(self, exchange: int, kept: int, past: Past) -> int:
+        rates = past.rates
+        full = rates.text_in if rates is not None and rates.text_in is not None else 4_000
+        cached = rates.text_cached if rates is not None and rates.text_cached is not None else full
+        again = past.laws.hit_rate * cached + (1 - past.laws.hit_rate) * full
+        cost = kept * (full - again) + _call_cost(past)
+        return max(exchange, int(math.sqrt(2 * exchange * cost / max(1.0, again))))
+
+    def _exchange(self, past: Past) -> int:
+        """Tokens an exchange adds in writing, measured on what is held."""
+        written = [size(item, past) for item in past.conversation if not _sounds(item) and not is_summary(item)]
+        numbers = {past.exchanges.number(item.id) for item in past.conversation if not _sounds(item)}
+        return max(20, sum(written) // len(numbers)) if len(numbers) >= 3 else _FIRST_GUESS
+
+
+def _call_cost(past: Past) -> int:
+    """Nano-dollars of one summary."""
+    rates = past.summary_rates
+    if rates is None or rates.text_in is None or rates.text_out is None:
+        return _SUMMARY_CALL
+    return 800 * rates.text_in + 250 * rates.text_out
+
+
+def _sounds(item: Item) -> bool:
+    return any(part.is_audio for part in item.parts)
+
+
+def is_summary(item: Item) -> bool:
+    """Whether an item is a summary of ours."""
+    return item.role == "system" and (item.text or "").startswith(HEADING)
+
+
+def line(item: Item) -> str:
+    """An item as a line of the text to summarise."""
+    text = item.text or ""
+    if item.type == "function_call":
+        return f"Function called: {text}"
+    if item.type == "function_call_output":
+        return f"Function answered: {text}"
+    if is_summary(item):
+        return text
+    return text if item.role == "system" else f"{SPEAKERS.get(item.role or '', 'User')}: {text}"

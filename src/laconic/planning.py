@@ -1,0 +1,108 @@
+"""Plans under way: carries wishes to the wire and answers back, one step at a time.
+
+Each wish is a list of edits, all sent at the next good moment; when the last of them is answered the plan is told
+how they ended and wishes again. A plan that asked for a summary waits for it without holding anything up. An item
+belongs to one plan at a time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from laconic.edits import Edit, Outcome
+from laconic.plans import Ask, Plan
+
+__all__ = ["Planner"]
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    plan: Plan
+    waiting: set[str] = field(default_factory=set[str])
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
+
+
+class Planner:
+    """The plans of one conversation."""
+
+    def __init__(self) -> None:
+        self._running: list[_Running] = []
+        self._unsent: deque[tuple[_Running, Edit]] = deque()
+        self._sent: dict[str, _Running] = {}
+        self._asked: dict[int, _Running] = {}
+        self._asks = 0
+        self._new_asks: deque[tuple[int, Ask]] = deque()
+
+    def busy(self, item_id: str) -> bool:
+        """Whether a plan under way is about this item."""
+        return any(item_id in running.plan.item_ids for running in self._running)
+
+    def begin(self, plan: Plan) -> None:
+        """Take a plan's first wish, unless another plan has one of its items."""
+        if any(self.busy(item_id) for item_id in plan.item_ids):
+            plan.steps.close()
+            return
+        running = _Running(plan)
+        self._running.append(running)
+        self._go_on(running, None)
+
+    def unsent(self) -> Iterator[Edit]:
+        """Edits to send now, in order; each is given out once and must be answered by `settle`."""
+        while self._unsent:
+            running, edit = self._unsent.popleft()
+            self._sent[edit.item_id] = running
+            yield edit
+
+    def asks(self) -> Iterator[tuple[int, Ask]]:
+        """Summaries to have made, each once."""
+        while self._new_asks:
+            yield self._new_asks.popleft()
+
+    def waits_for(self, item_id: str) -> bool:
+        """Whether a plan waits for the answer to an edit of this item."""
+        return item_id in self._sent
+
+    def settle(self, outcome: Outcome) -> None:
+        """An edit was answered. What is no plan's is let be."""
+        running = self._sent.pop(outcome.edit.item_id, None)
+        if running is None:
+            return
+        running.outcomes.append(outcome)
+        running.waiting.discard(outcome.edit.item_id)
+        if not running.waiting:
+            self._go_on(running, running.outcomes)
+
+    def summarised(self, ask_id: int, summary: str | None) -> None:
+        """A summary came, or will not come (None)."""
+        running = self._asked.pop(ask_id, None)
+        if running is not None:
+            self._go_on(running, summary)
+
+    def abandon(self) -> None:
+        """The conversation is over."""
+        for running in self._running:
+            running.plan.steps.close()
+        self._running.clear()
+        self._unsent.clear()
+        self._new_asks.clear()
+        self._sent.clear()
+        self._asked.clear()
+
+    def _go_on(self, running: _Running, answer: list[Outcome] | str | None) -> None:
+        try:
+            wish = running.plan.steps.send(answer)
+            while not isinstance(wish, Ask) and not wish:
+                wish = running.plan.steps.send([])
+        except StopIteration:
+            self._running.remove(running)
+            return
+        if isinstance(wish, Ask):
+            self._asks += 1
+            self._asked[self._asks] = running
+            self._new_asks.append((self._asks, wish))
+            return
+        running.outcomes = []
+        running.waiting = {edit.item_id for edit in wish}
+        self._unsent.extend((running, edit) for edit in wish)
