@@ -138,6 +138,8 @@ class Joined(RuleBasedStateMachine):
         self.to_service: deque[str] = deque()
         self.calls: list[str] = []
         self.asked: list[tuple[int, str]] = []
+        self.counted = counter()
+        self.may_lose_creates = ("create", "ignore") in faults.script
         self.ids: list[str] = []
         self.service.connected(self.now)
         self.move_all()
@@ -252,7 +254,7 @@ class Joined(RuleBasedStateMachine):
     def the_app_writes(self, text: str, role: str, place: str, at: int, named: bool) -> None:
         kind = "output_text" if role == "assistant" else "input_text"
         item: dict[str, Any] = {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
-        if named:
+        if named or self.creates_are_lost:
             item["id"] = f"mine_{at}"  # sometimes twice: refused
         where = {"end": None, "root": "root", "nowhere": "item_never_was", "some": self.some_id(at)}[place]
         self.app("conversation.item.create", item=item, previous_item_id=where, event_id=f"e{at}")
@@ -262,7 +264,10 @@ class Joined(RuleBasedStateMachine):
     def the_app_sends_a_recording(self, ms: int, at: int) -> None:
         sound = base64.b64encode(say(SENTENCES[at], ms)).decode()
         content = [{"type": "input_audio", "audio": sound}]
-        self.app("conversation.item.create", item={"type": "message", "role": "user", "content": content})
+        item: dict[str, Any] = {"type": "message", "role": "user", "content": content}
+        if self.creates_are_lost:
+            item["id"] = f"recording_{self.counted()}"
+        self.app("conversation.item.create", item=item)
         self.moved()
 
     @rule(at=st.integers(0, 30))
@@ -330,6 +335,12 @@ class Joined(RuleBasedStateMachine):
     @rule(limit=st.sampled_from([1, 3, 100]))
     def messages_arrive(self, limit: int) -> None:
         self.move(limit)
+
+    @property
+    def creates_are_lost(self) -> bool:
+        """Whether the service may drop a create without a word: then nobody can tell two unnamed ones apart."""
+        faults = self.service.faults
+        return self.may_lose_creates or "create" in faults.ignore
 
     def some_id(self, at: int) -> str | None:
         return self.ids[at % len(self.ids)] if self.ids else None
