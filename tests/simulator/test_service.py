@@ -455,6 +455,7 @@ def test_truncations_that_are_refused() -> None:
     assert refusal(reply, 601) == ("invalid_value", "Audio content of 600ms is already shorter than 601ms")
     assert refusal("item_gone", 100)[0] == "item_truncate_invalid_item_id"
     assert error(line.send("conversation.item.truncate", item_id=reply, content_index=0))["param"] == "audio_end_ms"
+    assert error(line.send("conversation.item.truncate", item_id=reply, content_index="x"))["code"] == "invalid_value"
     assert line.service.conversation[-1].audio_ms == 600
 
 
@@ -544,6 +545,30 @@ def test_an_output_whose_call_is_gone_is_refused() -> None:
     item = {"type": "function_call_output", "call_id": call.call_id, "output": "foggy"}
     no = error(line.send("conversation.item.create", item=item))
     assert no["code"] == "invalid_tool_call_id"
+
+
+def test_a_waiting_output_is_refused_if_its_call_was_deleted_meanwhile() -> None:
+    line = Line(WEATHER, tools=[TOOL], **TEXT)
+    line.create("How is the weather in London?")
+    line.send("response.create")
+    line.wait(0.36)
+    call = line.service.conversation[-1]
+    output = {"type": "function_call_output", "call_id": call.call_id, "output": "foggy"}
+    line.send("conversation.item.create", item=output, event_id="late")
+    line.send("conversation.item.delete", item_id=call.id)
+    no = only(line.finish(), "error")[0]["error"]
+    assert (no["code"], no["event_id"]) == ("invalid_tool_call_id", "late")
+
+
+def test_a_call_and_its_output_can_be_put_back_by_the_client() -> None:
+    line = Line()
+    call = {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}
+    line.send("conversation.item.create", item=call)
+    output = {"type": "function_call_output", "call_id": "call_1"}
+    assert error(line.send("conversation.item.create", item=output))["param"] == "item.output"
+    line.send("conversation.item.create", item=output | {"output": "found"})
+    assert [item.type for item in line.service.conversation] == ["function_call", "function_call_output"]
+    assert error(line.send("conversation.item.create", item={"type": "function_call"}))["param"] == "item.call_id"
 
 
 def test_two_outputs_overlap_and_carry_their_phases_on_2_1() -> None:
@@ -822,6 +847,13 @@ def test_empty_instructions_bring_the_default_back() -> None:
             "session.audio.output.format.rate",
         ),
         ({"type": "realtime", "audio": 1}, "invalid_value", "session.audio"),
+        ({"type": "realtime", "instructions": 1}, "invalid_value", "session.instructions"),
+        ({"type": "realtime", "audio": {"output": {"voice": 1}}}, "invalid_value", "session.audio.output.voice"),
+        (
+            {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": 1}}}},
+            "invalid_value",
+            "session.audio.input.turn_detection.create_response",
+        ),
         (None, "missing_required_parameter", "session"),
     ],
 )
