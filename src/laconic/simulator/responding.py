@@ -293,7 +293,8 @@ class Response:
         pcm = opened.output.pcm or b""
         opened.sounding.pcm = pcm[: part.audio_ms * BYTES_PER_MS]
         opened.sounding.words = [(word, end) for word, _, end in opened.output.words if end <= part.audio_ms]
-        self._held.say(item.id, 0, opened.sounding)
+        if self._in_order(item):
+            self._held.say(item.id, 0, opened.sounding)
         self._about("response.output_audio.delta", index, delta=base64.b64encode(step.sound).decode())
 
     def _would_exceed(self, opened: _Open, step: _Step) -> bool:
@@ -323,7 +324,7 @@ class Response:
             elif opened.part is not None:
                 self._close_part(opened.part, index)
             item.status = "completed" if whole else "incomplete"
-            if self.in_conversation and self._held.get(item.id) is not None:
+            if self._in_order(item):
                 self._say(
                     {
                         "type": "conversation.item.done",
@@ -343,6 +344,10 @@ class Response:
         else:
             self._about("response.output_text.done", index, text=text)
             self._about("response.content_part.done", index, part={"type": "text", "text": text})
+
+    def _in_order(self, item: Item) -> bool:
+        """Whether the conversation holds it: it never held those of other responses, and a client may delete one."""
+        return self.in_conversation and self._held.get(item.id) is not None
 
     def _previous_as_told(self, item_id: str) -> str | None:
         """What `item.done` says: null where the predecessor is the first item of all (17 of 17 recordings)."""
