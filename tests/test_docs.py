@@ -20,6 +20,7 @@ from laconic import cli, errors, rates
 from laconic.cli.session_flags import session_settings
 from laconic.client.settings import SETTINGS, read_settings
 from laconic.memory import memory
+from laconic.simulator.faults import Faults
 from laconic.simulator.habits import Habits
 from laconic.simulator.hearing import Hearing
 from laconic.simulator.parts import Parts
@@ -35,6 +36,8 @@ DOCUMENTS = [*READMES, "CONTRIBUTING.md", "CHANGELOG.md"]
 NAMES = [f"laconic {name}" for name in cli.COMMANDS]
 """In running text these name a command; they are not there to be typed as they stand."""
 
+SETTINGS_SECTION, MEMORY_SECTION = 4, 5
+
 in_both = pytest.mark.parametrize("name", READMES)
 
 
@@ -47,6 +50,16 @@ def blocks(name: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", read(name), re.MULTILINE | re.DOTALL)
 
 
+def section(name: str, number: int) -> str:
+    """One section, from its heading to the next; the title's is 1."""
+    return re.split(r"^#+ ", prose(name), flags=re.MULTILINE)[number]
+
+
+def prose(name: str) -> str:
+    """All but the code."""
+    return re.sub(r"^```.*?^```", "", read(name), flags=re.DOTALL | re.MULTILINE)
+
+
 def shell_lines(name: str) -> list[str]:
     """Every line of the shell blocks, without its remark."""
     lines = (line for block in blocks(name, "sh") for line in block.splitlines())
@@ -55,7 +68,7 @@ def shell_lines(name: str) -> list[str]:
 
 def commands(name: str) -> list[str]:
     """Every command line of ours: in shell blocks and, if it is more than a name, in running text."""
-    inline = re.findall(r"`((?:laconic|scripts/talk) [^`]+)`", re.sub(r"```.*?```", "", read(name), flags=re.DOTALL))
+    inline = re.findall(r"`((?:laconic|scripts/talk) [^`]+)`", prose(name))
     in_blocks = [line for line in shell_lines(name) if line.startswith(("laconic ", "scripts/talk "))]
     return in_blocks + [line for line in inline if line not in NAMES]
 
@@ -89,6 +102,7 @@ def test_a_command_shown_is_one_laconic_understands(name: str, line: str, monkey
     if args is not None and hasattr(args, "memory"):
         settings = session_settings(args)
         memory(settings.memory or "everything")
+    Faults.named(getattr(args, "fault", []))
     model = getattr(args, "model", None)
     assert model is None or rates.load().find(model) is not None
 
@@ -104,7 +118,7 @@ def test_every_command_is_in_the_table_of_commands(name: str) -> None:
 @in_both
 def test_every_setting_is_documented_and_no_other(name: str) -> None:
     """The table of settings names each key once."""
-    table = re.search(r"\| `service`.*?(?=\n\n)|^\|[^\n]*`service` `model`.*?(?=\n\n)", read(name), re.S | re.M)
+    table = re.search(r"(?:^\|.*`.*\n)+", section(name, SETTINGS_SECTION), re.MULTILINE)
     assert table is not None
     assert sorted(re.findall(r"`(\w+)`", table[0])) == sorted(setting.name for setting in SETTINGS)
 
@@ -115,7 +129,8 @@ def test_every_memory_is_documented(name: str) -> None:
     with pytest.raises(errors.BadInput) as complaint:
         memory("nothing")
     offered = re.findall(r"everything|\w+:N", complaint.value.sentence)
-    assert re.findall(r"^\| `(everything|\w+:N)` \|", read(name), re.MULTILINE)[:3] == offered
+    table = section(name, MEMORY_SECTION).split("\n\n")[1]
+    assert re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE) == offered
     assert all(memory(spec.replace("N", "7")).name == spec.replace("N", "7") for spec in offered)
 
 
@@ -164,10 +179,6 @@ def test_both_languages_show_the_same_commands_in_the_same_order() -> None:
 def test_both_languages_have_the_same_sections() -> None:
     english, japanese = ([len(marks) for marks in re.findall(r"^(#+) ", prose(name), re.M)] for name in READMES)
     assert japanese == english
-
-
-def prose(name: str) -> str:
-    return re.sub(r"^```.*?^```", "", read(name), flags=re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.parametrize("language", ["python", "toml"])
