@@ -60,12 +60,14 @@ def run(what: str, *command: str | Path) -> None:
     took = f"{time.monotonic() - began:.0f} s"
     say(f"\r\033[K  {what}: {took}" if terminal else f"    {took}")
     if step.returncode:
-        say("".join(latest))
-        if NO_NETWORK.search("".join(latest)):
+        output = "".join(latest)
+        if NO_NETWORK.search(output):
+            say("".join(list(latest)[-2:]))
             sys.exit(
                 "laconic: the package registry does not answer; check the network (behind a proxy, HTTPS_PROXY has to "
                 "be set) and run this again"
             )
+        say(output)
         sys.exit(f"laconic: {what} failed; what it said stands above")
 
 

@@ -75,20 +75,19 @@ def session_to_ga(session: Mapping[str, Any]) -> Wire:
     if "audio" in session and "modalities" not in session:
         return dict(session)
     rest = dict(session)
-    given_audio: Any = rest.pop("audio", None)
-    audio: Wire = given_audio if isinstance(given_audio, dict) else {}
-    sound_in, sound_out = dict(cast(Wire, audio.get("input") or {})), dict(cast(Wire, audio.get("output") or {}))
+    audio = _object(rest.pop("audio", None))
+    sound_in, sound_out = dict(_object(audio.get("input"))), dict(_object(audio.get("output")))
     for beta, ga in _INPUT_FIELDS.items():
         if beta in rest:
             sound_in[ga] = rest.pop(beta)
     for beta, target in (("input_audio_format", sound_in), ("output_audio_format", sound_out)):
         value = rest.pop(beta, None)
-        if value in _GA_FORMATS:
+        if isinstance(value, str) and value in _GA_FORMATS:
             target["format"] = dict(_GA_FORMATS[value])
     for field in ("voice", "speed"):
         if field in rest:
             sound_out[field] = rest.pop(field)
-    if "modalities" in rest:
+    if isinstance(rest.get("modalities"), list):
         modalities = rest.pop("modalities")
         # GA answers in one or the other; beta's ["text", "audio"] means sound with its transcript.
         rest["output_modalities"] = ["audio"] if "audio" in modalities else ["text"]
@@ -99,6 +98,11 @@ def session_to_ga(session: Mapping[str, Any]) -> Wire:
     shaped: Wire = {"type": "realtime", **rest}
     sides = {name: side for name, side in (("input", sound_in), ("output", sound_out)) if side}
     return shaped | ({"audio": sides} if sides else {})
+
+
+def _object(value: object) -> Wire:
+    """A JSON object, or an empty one where something else stands."""
+    return cast(Wire, value) if isinstance(value, dict) else {}
 
 
 def _session_to_beta(session: Mapping[str, Any]) -> Wire:
@@ -163,7 +167,8 @@ def _with_parts(item: Wire, names: Mapping[str, str]) -> Wire:
 
 
 def _renamed(part: Wire, names: Mapping[str, str]) -> Wire:
-    return part | {"type": names.get(part.get("type", ""), part.get("type"))}
+    kind: object = part.get("type")
+    return part | {"type": names.get(kind, kind)} if isinstance(kind, str) else part
 
 
 def server_to_beta(event: Mapping[str, Any]) -> Wire | None:

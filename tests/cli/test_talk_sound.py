@@ -64,6 +64,11 @@ def test_the_stand_in_gets_a_recorded_caller_in_the_users_language(here: list[De
     assert name in sound.said[0]
 
 
+def test_the_stand_in_may_be_talked_to_as_well(here: list[Device]) -> None:
+    assert ends(chosen("--input", "default", stand_in=True)) == (DeviceMicrophone, DeviceSpeaker)
+    assert ends(chosen("--input", "default", "--output", "none", stand_in=True)) == (DeviceMicrophone, WavSpeaker)
+
+
 def test_files_replace_both_ends(here: list[Device]) -> None:
     sound = chosen("--input", HELLO, "--output", "out.wav")
     assert ends(sound) == (WavMicrophone, WavSpeaker)

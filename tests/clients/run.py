@@ -71,14 +71,13 @@ def talk(name: str) -> str:
 def stand_in(*options: str) -> Generator[str]:
     """A stand-in as a process of its own; its base URL."""
     command = [sys.executable, "-m", "laconic", "simulate", "--port", "0", "--mind", str(HERE / "mind.toml"), *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        line = cast("Any", process.stdout).readline()
-        assert line.startswith("ws://"), line
-        yield line.split("?")[0].removesuffix("/realtime")
-    finally:
-        process.terminate()
-        process.wait(10)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = cast("Any", process.stdout).readline()
+            assert line.startswith("ws://"), line
+            yield line.split("?")[0].removesuffix("/realtime")
+        finally:
+            process.terminate()
 
 
 def _clips(folder: Path) -> None:

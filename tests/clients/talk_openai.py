@@ -29,9 +29,9 @@ TOOL: Any = {
 }
 
 
-async def talk(base_url: str, clips: Path) -> None:
+async def talk(base_url: str, clips: Path, model: str) -> None:
     client = AsyncOpenAI(base_url=base_url.replace("ws://", "http://"), api_key="any")
-    async with client.realtime.connect(model="gpt-realtime") as connection:
+    async with client.realtime.connect(model=model) as connection:
         seen: dict[str, int] = {}
 
         async def hear(name: str) -> list[Any]:
@@ -85,7 +85,8 @@ async def talk(base_url: str, clips: Path) -> None:
         assert reply.usage.output_token_details.audio_tokens == len(sound) // 2400
 
         await say("weather")
-        [call] = (await hear("response.done"))[-1].response.output
+        *comments, call = (await hear("response.done"))[-1].response.output
+        assert len(comments) == ("2.1" in model)
         assert json.loads(call.arguments) == {"city": "London"}
         output: Any = {"type": "function_call_output", "call_id": call.call_id, "output": json.dumps({"degrees": 12})}
         await connection.conversation.item.create(item=output)
@@ -111,8 +112,9 @@ async def talk(base_url: str, clips: Path) -> None:
         await connection.response.cancel()
         assert (await hear("error"))[-1].error.code == "response_cancel_not_active"
         assert seen["conversation.item.input_audio_transcription.completed"] == 2, seen
-        print(f"OK, {sum(seen.values())} events of {len(seen)} kinds")
+        print(f"OK, {model}: {sum(seen.values())} events of {len(seen)} kinds")
 
 
 if __name__ == "__main__":
-    asyncio.run(talk(sys.argv[1], Path(sys.argv[2])))
+    for model in ("gpt-realtime", "gpt-realtime-2.1"):
+        asyncio.run(talk(sys.argv[1], Path(sys.argv[2]), model))

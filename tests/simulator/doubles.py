@@ -23,7 +23,7 @@ from laconic.simulator.service import Service
 from laconic.simulator.speech import Spoken, Word, split_words
 from laconic.simulator.turns import SpeechStarted, SpeechStopped
 
-__all__ = ["Ears", "Line", "LoudTurns", "Voice", "Yes", "quiet", "say"]
+__all__ = ["Ears", "Line", "LoudTurns", "Voice", "Yes", "error", "names", "only", "quiet", "say"]
 
 _SENTENCES: list[str] = []
 
@@ -250,3 +250,10 @@ def names(found: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def only(found: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
     return [event for event in found if event["type"] == name]
+
+
+def error(found: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The only thing that came back is an error; what it says."""
+    [event] = found
+    assert event["type"] == "error"
+    return event["error"]

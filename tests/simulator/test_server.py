@@ -23,7 +23,7 @@ from laconic.simulator.habits import Habits
 from laconic.simulator.hearing import Hearing
 from laconic.simulator.minds import Facts
 from laconic.simulator.parts import Parts
-from laconic.simulator.server import StandIn, serve
+from laconic.simulator.server import StandIn, WallClock, serve
 from laconic.simulator.speech import Speech
 
 
@@ -172,7 +172,7 @@ async def test_the_session_expires_with_an_error_and_a_close() -> None:
 
 
 async def test_a_client_that_leaves_is_billed_for_what_was_generated() -> None:
-    async with standing_in("word " * 400) as standin:
+    async with standing_in("word " * 400, clock=WallClock()) as standin:
         async with connect(standin.url, max_queue=None) as ws:
             await tell(ws, "response.create")
             await hear(ws, "response.output_audio.delta")

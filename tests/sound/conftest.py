@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from desk import PROGRAMS, Desk
+from desk import Desk, ProgramsMissing, a_desk
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,29 +20,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def desk() -> Iterator[Desk]:
     """The virtual devices, started once; skips with the names of what is missing."""
-    with a_desk() as desk:
+    with a_desk_or_skip() as desk:
         yield desk
 
 
 @pytest.fixture
 def doomed_desk() -> Iterator[Desk]:
     """Virtual devices for one test alone, to be broken by it."""
-    with a_desk() as desk:
+    with a_desk_or_skip() as desk:
         yield desk
 
 
 @contextmanager
-def a_desk() -> Generator[Desk]:
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if missing:
-        pytest.skip(f"the virtual microphone and speaker need {', '.join(missing)} (see tests/sound/desk.py)")
-    with TemporaryDirectory(prefix="laconic-sound-") as folder, pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PIPEWIRE_RUNTIME_DIR", folder)
-        environment.setenv("PULSE_RUNTIME_PATH", f"{folder}/pulse")
-        environment.setenv("PULSE_SERVER", f"unix:{folder}/pulse/native")
-        desk = Desk(Path(folder))
-        try:
-            desk.start()
+def a_desk_or_skip() -> Generator[Desk]:
+    try:
+        with a_desk() as desk:
             yield desk
-        finally:
-            desk.end()
+    except ProgramsMissing as missing:
+        pytest.skip(f"{missing} (see tests/sound/desk.py)")

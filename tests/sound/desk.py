@@ -12,25 +12,53 @@ pipewire-alsa wireplumber pulseaudio-utils, and libportaudio2 for the second bac
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
-import pytest
 
 from laconic.scenarios import load
 from laconic.voice.files import read_wav
 from laconic.voice.playout import BYTES_PER_FRAME, RATE
 
-__all__ = ["PROGRAMS", "Desk", "Sound", "find", "samples", "spoken", "steady"]
+__all__ = ["Desk", "ProgramsMissing", "Sound", "a_desk", "find", "samples", "spoken", "steady", "until"]
 
 Sound = npt.NDArray[np.float64]
 
-PROGRAMS = ["dbus-daemon", "pipewire", "wireplumber", "pipewire-pulse", "pactl", "pw-metadata", "paplay", "parec"]
+_PROGRAMS = ["dbus-daemon", "pipewire", "wireplumber", "pipewire-pulse", "pactl", "pw-metadata", "paplay", "parec"]
+
+
+class ProgramsMissing(Exception):
+    """Names what the virtual devices need and this machine does not have."""
+
+
+@contextmanager
+def a_desk() -> Generator[Desk]:
+    """The virtual devices, found by every sound library in this process and its children while open."""
+    missing = [program for program in _PROGRAMS if shutil.which(program) is None]
+    if missing:
+        raise ProgramsMissing(f"the virtual microphone and speaker need {', '.join(missing)}")
+    with TemporaryDirectory(prefix="laconic-sound-") as folder:
+        before = dict(os.environ)
+        os.environ |= {
+            "PIPEWIRE_RUNTIME_DIR": folder,
+            "PULSE_RUNTIME_PATH": f"{folder}/pulse",
+            "PULSE_SERVER": f"unix:{folder}/pulse/native",
+        }
+        desk = Desk(Path(folder))
+        try:
+            desk.start()
+            yield desk
+        finally:
+            desk.end()
+            os.environ.clear()
+            os.environ.update(before)
 
 
 class Desk:
@@ -39,6 +67,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._daemons = list[subprocess.Popen[bytes]]()
+        self._heard = folder / "spk.pcm"
 
     def start(self) -> None:
         bus = self.folder / "bus"
@@ -93,8 +122,7 @@ class Desk:
     def listen(self) -> Generator[Callable[[], Sound]]:
         """Records the speaker while open; calling what it gives ends the recording and returns it, 24 kHz."""
         command = ["parec", "-d", "spk.monitor", "--rate=24000", "--channels=1", "--format=s16le", "--latency-msec=20"]
-        file = self.folder / "spk.pcm"
-        with file.open("wb") as out:  # a pipe nobody reads is full after 1.3 s, and parec drops the rest
+        with self._heard.open("wb") as out:  # a pipe nobody reads is full after 1.3 s, and parec drops the rest
             recorder = subprocess.Popen(command, stdout=out)
         time.sleep(0.3)
 
@@ -102,13 +130,24 @@ class Desk:
             time.sleep(0.3)
             recorder.terminate()
             recorder.wait(timeout=10)
-            return samples(file.read_bytes())
+            return self.heard()
 
         try:
             yield recorded
         finally:
             recorder.terminate()
             recorder.wait(timeout=10)
+
+    def heard(self, from_frame: int = 0) -> Sound:
+        """What `listen` has recorded so far; the last fractions of a second are still on their way."""
+        with self._heard.open("rb") as file:
+            file.seek(from_frame * BYTES_PER_FRAME)
+            return samples(file.read())
+
+    @property
+    def heard_frames(self) -> int:
+        """How long that recording is by now."""
+        return self._heard.stat().st_size // BYTES_PER_FRAME
 
     def _daemon(self, *command: str) -> None:
         home = self.folder / "home"
@@ -133,7 +172,7 @@ def until(true: Callable[[], object], seconds: float = 10) -> None:
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
-            pytest.fail(f"the virtual devices did not come up within {seconds} s")
+            raise TimeoutError(f"waited in vain for {seconds} s")
         time.sleep(0.05)
 
 

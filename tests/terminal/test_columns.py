@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from laconic.terminal.columns import clip, width_of, wrap
+from laconic.terminal.columns import clip, tail, whole, width_of, wrap
 
 
 @pytest.mark.parametrize(
@@ -57,3 +59,23 @@ def test_clip_leaves_room_for_its_ellipsis() -> None:
     assert clip("hello there", 20) == "hello there"
     assert clip("hello there", 8) == "hello t…"
     assert clip("こんにちは", 7) == "こんに…"
+
+
+def test_tail_is_clip_from_the_other_side() -> None:
+    assert tail("hello there", 20) == "hello there"
+    assert tail("hello there", 6) == "…there"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", ""), ("one", ""), ("one two", "one"), ("ありがとう", "ありがと"), ("今日はvery go", "今日はvery")],
+)
+def test_whole_leaves_out_what_may_still_change(text: str, expected: str) -> None:
+    assert whole(text) == expected
+
+
+def test_what_is_whole_keeps_its_rows_when_more_comes() -> None:
+    """A row shown once never has to be taken back."""
+    text = "今日はとても良い天気ですね、と supercalifragilistic さんは言いました。So we went out, all of us."
+    rows = ["\n".join(wrap(whole(text[:end]), 12)) for end in range(1, len(text))]
+    assert all(later.startswith(earlier) for earlier, later in pairwise(rows))

@@ -17,10 +17,10 @@ from laconic.voice.talk import Talk
 class Printed(Told):
     """A conversation whose page is printed; `out` is what has been printed since it was last asked."""
 
-    def __init__(self, memory: str = "everything", *, stream: bool = False, dim: bool = False) -> None:
+    def __init__(self, memory: str = "everything", *, columns: int | None = None, dim: bool = False) -> None:
         super().__init__(memory)
         self._out = StringIO()
-        self.lines = Lines(self.page, lambda: "the bill", self._out, stream=stream, dim=dim)
+        self.lines = Lines(self.page, lambda: "the bill", self._out, columns=columns, dim=dim)
         self.view = self.lines
 
     def out(self, *, after_s: float = 0.0) -> str:
@@ -109,41 +109,67 @@ def test_a_cut_off_reply_is_printed_as_it_was_heard() -> None:
 
 
 def test_on_a_terminal_words_stream_and_the_mark_follows() -> None:
-    talk = Printed(stream=True)
+    talk = Printed(columns=80)
     talk.user_spoke("u", None)
     talk.user_words("u", "Go on.")
     talk.reply("one two", ms=4000)
-    assert talk.out() == "you     Go on.\nreply   one two"
+    assert talk.out() == "you     Go on.\nreply   one"
     talk.reply_words("a", " three")
-    assert talk.out() == " three"
+    assert talk.out() == " two"
     assert talk.out() == ""
+    talk.heard("a", 2400, of=4000, stopped=True)
+    talk.reply_done("a", "one two", status="cancelled")
+    assert talk.out().splitlines()[0] == " [cut off after 2.4 s]"
+
+
+def test_on_a_terminal_a_cut_off_reply_says_at_which_words() -> None:
+    """It has shown more than was heard; what is printed is never taken back."""
+    talk = Printed(columns=120)
+    talk.user_spoke("u", None)
+    talk.user_words("u", "Go on.")
+    talk.reply("one two three four five six seven eight nine ten", ms=4000)
+    talk.out()
     talk.heard("a", 2000, of=4000, stopped=True)
     talk.reply_done("a", "one two", status="cancelled")
-    assert talk.out().splitlines()[0] == " [cut off after 2.0 s]"
+    assert talk.out().splitlines()[0] == " [cut off after 2.0 s, at “one two three four five”]"
+
+
+def test_on_a_terminal_rows_break_between_words_while_they_stream() -> None:
+    talk = Printed(columns=30)
+    talk.user_spoke("u", None)
+    talk.user_words("u", "Go on.")
+    talk.reply("The lighthouse stood", ms=4000)
+    assert talk.out() == "you     Go on.\nreply   The lighthouse"
+    talk.reply_words("a", " there for a hund")
+    assert talk.out() == " stood\n        there for a"
+    talk.reply_words("a", "red years.")
+    talk.reply_done("a", "The lighthouse stood there for a hundred years.")
+    talk.heard("a", 4000)
+    assert talk.out().startswith(" hundred\n        years.\n")
 
 
 def test_on_a_terminal_a_line_that_ends_otherwise_is_printed_again() -> None:
-    talk = Printed(stream=True)
+    talk = Printed(columns=80)
     talk.user_spoke("u", None)
-    talk.says("conversation.item.input_audio_transcription.delta", item_id="u", delta="Hallo")
+    talk.says("conversation.item.input_audio_transcription.delta", item_id="u", delta="Hallo you")
     assert talk.out() == "you     Hallo"
-    talk.user_words("u", "Hello.")
-    assert talk.out() == "\nyou     Hello.\n"
+    talk.user_words("u", "Hello you.")
+    assert talk.out() == "\nyou     Hello you.\n"
 
 
 def test_a_streaming_row_is_closed_before_another_line() -> None:
-    talk = Printed(stream=True)
+    talk = Printed(columns=80)
     talk.user_spoke("u", None)
-    talk.says("conversation.item.input_audio_transcription.delta", item_id="u", delta="Hel")
+    talk.says("conversation.item.input_audio_transcription.delta", item_id="u", delta="Hello th")
     talk.out()
     talk.reply("Good morning.")
     assert talk.out() == ""
-    assert talk.out(after_s=PATIENCE_S) == "\nreply   Good morning."
+    assert talk.out(after_s=PATIENCE_S) == "\nreply   Good"
     talk.user_words("u", "Hello.")
     assert talk.out() == ""  # the reply's row is still open: nothing comes between
     talk.reply_done("a", "Good morning.")
     talk.heard("a", 100)
-    assert talk.out() == "\n        · the bill\n"
+    assert talk.out() == " morning.\n        · the bill\n"
     assert talk.end() == "you, earlier  Hello.\n"
 
 

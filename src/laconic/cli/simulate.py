@@ -24,6 +24,12 @@ Point a client at the address it prints, with any key. OpenAI's library: AsyncOp
 api_key="any"); laconic itself: laconic talk --service ws://127.0.0.1:8765/v1/realtime.
 """
 
+_FAULTS = """\
+what goes wrong, and may be said several times: refuse=EDIT or ignore=EDIT (create, delete, truncate), ack-late-ms=N,
+drop-after=N (events), transcription=fails or never, null-error-event-id, duplicate-added, null-usage,
+refuse-beta-shape, stranger
+"""
+
 
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser("simulate", help="run the stand-in service", description=_DESCRIPTION, epilog=_EPILOG)
@@ -52,7 +58,7 @@ def add_parser(commands: Commands) -> None:
     audio.add_argument("--drop-reply-audio", action="store_const", const=False, dest="keeps_reply_audio")
     bill.add_argument("--ghost-usage", choices=("zero", "null"), default="zero", help="of a response cut at once")
     bill.add_argument("--ghost-item", action="store_true", help="a response cut at once leaves an empty item")
-    parser.add_argument("--fault", action="append", default=[], metavar="FAULT", help="what goes wrong; see faults.py")
+    parser.add_argument("--fault", action="append", default=[], metavar="FAULT", help=_FAULTS)
     parser.set_defaults(run=run)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         print_devices()
         return 0
     plan = _plan(args, os.environ)
-    with _recorder(args) as record:
+    with _recorder(args) as record, suppress(KeyboardInterrupt):  # only before there is a talk, and on Windows
         asyncio.run(_talk(plan, record))
     return 0
 
@@ -205,7 +206,8 @@ def _view(plan: _Plan, page: Page) -> Lines | Screen:
     if not plan.sound.recorded:
         page.note(plan.words("plain_push" if plan.push_to_talk else "plain_keys"))
     dim = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Lines(page, bill, sys.stdout, stream=terminal, dim=dim)
+    columns = shutil.get_terminal_size().columns if terminal else None
+    return Lines(page, bill, sys.stdout, columns=columns, dim=dim)
 
 
 @asynccontextmanager

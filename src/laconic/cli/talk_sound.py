@@ -20,6 +20,7 @@ from laconic.voice.duplex import Duplex, Microphone, Speaker, join
 __all__ = ["Sound", "add_sound_flags", "choose_sound", "print_devices"]
 
 _SCENARIO = "scenario:"
+_DEFAULT = "default"
 _DEMO = {"en": "introduction", "ja": "jikoshoukai"}
 
 
@@ -40,10 +41,13 @@ def add_sound_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--input",
         metavar="DEVICE|FILE.wav|scenario:NAME",
-        help="a microphone by (part of) its name, a WAV file, or a recorded caller: introduction, pauses, jikoshoukai",
+        help="a microphone by (part of) its name or `default`, a WAV file, or a recorded caller: introduction, pauses,"
+        " jikoshoukai",
     )
     group.add_argument(
-        "--output", metavar="DEVICE|FILE.wav|none", help="a speaker by (part of) its name, a WAV file, or no sound"
+        "--output",
+        metavar="DEVICE|FILE.wav|none",
+        help="a speaker by (part of) its name or `default`, a WAV file, or no sound",
     )
     group.add_argument("--devices", action="store_true", help="list microphones and speakers, and leave")
     group.add_argument("--no-echo-cancellation", action="store_true", help="send the microphone's sound as it is")
@@ -60,15 +64,15 @@ def choose_sound(args: argparse.Namespace, clock: Clock, words: Words, *, stand_
     """The sound `args` ask for, or the best there is. Nothing is opened yet. Raises BadInput and NoDevice."""
     from laconic.voice import devices
 
-    wanted_in = args.input or (f"{_SCENARIO}{_DEMO[words.lang]}" if stand_in else None)
-    scenario = wanted_in is not None and wanted_in.startswith(_SCENARIO)
+    wanted_in = args.input or (f"{_SCENARIO}{_DEMO[words.lang]}" if stand_in else _DEFAULT)
+    scenario = wanted_in.startswith(_SCENARIO)
     if scenario and push_to_talk:
         raise BadInput(
             "a recorded caller presses no keys; leave out --turn-detection none, or give a WAV file",
             ja="録音の話し手はキー操作ができません。--turn-detection none を外すか、WAV ファイルを指定してください。",
         )
     hurried = args.pace != 1.0
-    wav_in = wanted_in is not None and wanted_in.lower().endswith(".wav")
+    wav_in = wanted_in.lower().endswith(".wav")
     if hurried and not (scenario or wav_in):
         raise BadInput(
             "--pace is for files and recorded callers, people have their own; give --input FILE.wav or scenario:NAME",
@@ -87,12 +91,13 @@ def choose_sound(args: argparse.Namespace, clock: Clock, words: Words, *, stand_
             ja="--pace を使うときは --output に WAV ファイルか none を指定してください。",
         )
     if not to_file and not scenario and not wav_in:
-        duplex = devices.open_devices(wanted_in, wanted_out, echo_cancellation=not args.no_echo_cancellation)
+        names = _name(wanted_in), _name(wanted_out or _DEFAULT)
+        duplex = devices.open_devices(*names, echo_cancellation=not args.no_echo_cancellation)
         return Sound(duplex, said)
     speaker = _speaker(saved, wanted_out, clock)
     microphone = _microphone(wanted_in, clock, speaker)
     if scenario:
-        said.insert(0, words("caller", name=(wanted_in or "").removeprefix(_SCENARIO)))
+        said.insert(0, words("caller", name=wanted_in.removeprefix(_SCENARIO)))
     elif wav_in:
         said.insert(0, words("input_file", path=wanted_in))
     return Sound(join(microphone, speaker), said, saved, recorded=scenario or wav_in)
@@ -121,22 +126,27 @@ def _speaker(saved: str | None, wanted: str | None, clock: Clock) -> Speaker:
 
     if saved is not None or wanted == "none":
         return WavSpeaker(saved, clock)
-    return DeviceSpeaker(wanted)
+    return DeviceSpeaker(_name(wanted or _DEFAULT))
 
 
-def _microphone(wanted: str | None, clock: Clock, speaker: Speaker) -> Microphone:
+def _name(wanted: str) -> str | None:
+    """A device's name as the devices take it: None for the default one."""
+    return None if wanted == _DEFAULT else wanted
+
+
+def _microphone(wanted: str, clock: Clock, speaker: Speaker) -> Microphone:
     from laconic import scenarios
     from laconic.voice.caller import Caller
     from laconic.voice.devices import DeviceMicrophone
     from laconic.voice.files import WavMicrophone
 
-    if wanted is not None and wanted.startswith(_SCENARIO):
+    if wanted.startswith(_SCENARIO):
         return Caller(scenarios.load(wanted.removeprefix(_SCENARIO)).lines, speaker.playout, clock)
-    if wanted is not None and wanted.lower().endswith(".wav"):
+    if wanted.lower().endswith(".wav"):
         if not Path(wanted).is_file():
             raise BadInput(
                 f"there is no file {wanted}; give --input the path of a WAV file",
                 ja=f"{wanted} というファイルはありません。--input に WAV ファイルのパスを指定してください。",
             )
         return WavMicrophone(wanted, clock, tail_silence_ms=0)
-    return DeviceMicrophone(wanted)
+    return DeviceMicrophone(_name(wanted))

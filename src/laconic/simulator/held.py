@@ -117,6 +117,9 @@ class Held:
         if not isinstance(wire, dict):
             raise Rejected.missing("item")
         given = cast(Wire, wire)
+        for key in ("id", "type", "role", "call_id", "name", "arguments", "output"):
+            if not isinstance(given.get(key), str | None):
+                raise Rejected.value(f"item.{key}", given[key], "Expected a string.")
         item_id = given.get("id") or self._ids("item")
         if len(item_id) > _LONGEST_ID:
             raise Rejected(
@@ -134,6 +137,8 @@ class Held:
             _check_call_id(given)
         elif kind not in _OTHER_TYPES:
             raise Rejected.value("item.type", kind, "Supported values are: 'message', 'function_call', …")
+        if kind != "message":
+            given = {key: value for key, value in given.items() if key != "content"}
         item = Item.from_wire(given | {"id": item_id})
         item.extra.pop("object", None)
         item.status = None if kind == "function_call_output" else "completed"
@@ -213,7 +218,7 @@ def _check_call_id(given: Mapping[str, Any]) -> None:
     call_id = given.get("call_id")
     if call_id is None:
         raise Rejected.missing("item.call_id")
-    if not isinstance(call_id, str) or not _CALL_ID.fullmatch(call_id):
+    if not _CALL_ID.fullmatch(call_id):
         raise Rejected.value("item.call_id", call_id, "Expected a string that matches '^[a-zA-Z0-9_-]+$'.")
 
 
@@ -232,3 +237,5 @@ def _check_message(given: Mapping[str, Any]) -> None:
         needed = {"input_audio": "audio", "input_image": "image_url"}.get(str(kind), "text")
         if not isinstance(cast(Wire, part).get(needed), str):
             raise Rejected.missing(f"item.content[{index}].{needed}")
+        if not isinstance(cast(Wire, part).get("transcript"), str | None):
+            raise Rejected.value(f"item.content[{index}].transcript", part["transcript"], "Expected a string.")

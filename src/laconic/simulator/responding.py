@@ -16,6 +16,7 @@ import base64
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -176,10 +177,10 @@ class Response:
             self._announce(self._outputs[step.index])
         else:
             opened = self._opened[step.index]
-            if step.act == "part":
-                self._open_part(opened)
-            elif self._would_exceed(opened, step):
+            if self._would_exceed(opened, step):
                 self.stop("incomplete", {"type": "incomplete", "reason": "max_output_tokens"})
+            elif step.act == "part":
+                self._open_part(opened)
             else:
                 self._grow(opened, step)
 
@@ -266,12 +267,10 @@ class Response:
             self._say({"type": "conversation.item.added", "previous_item_id": previous, "item": item.to_wire()})
 
     def _open_part(self, opened: _Open) -> None:
-        assert isinstance(opened.output, Message)
-        spoken = opened.output.pcm is not None
-        opened.part = Part("output_audio" if spoken else "output_text", "")
-        opened.item.parts.append(opened.part)
-        part = {"type": "audio", "transcript": ""} if spoken else {"type": "text", "text": ""}
-        self._about("response.content_part.added", self._opened.index(opened), part=part)
+        part = opened.part = self._new_part(opened)
+        opened.item.parts.append(part)
+        told = {"type": "audio", "transcript": ""} if part.is_audio else {"type": "text", "text": ""}
+        self._about("response.content_part.added", self._opened.index(opened), part=told)
 
     def _grow(self, opened: _Open, step: _Step) -> None:
         item, index = opened.item, step.index
@@ -293,25 +292,28 @@ class Response:
         pcm = opened.output.pcm or b""
         opened.sounding.pcm = pcm[: part.audio_ms * BYTES_PER_MS]
         opened.sounding.words = [(word, end) for word, _, end in opened.output.words if end <= part.audio_ms]
-        self._held.say(item.id, 0, opened.sounding)
+        if self._in_order(item):
+            self._held.say(item.id, 0, opened.sounding)
         self._about("response.output_audio.delta", index, delta=base64.b64encode(step.sound).decode())
 
     def _would_exceed(self, opened: _Open, step: _Step) -> bool:
+        """Whether this step would make more tokens than were asked for at most. An opened part is not free either."""
         limit = self.ask.max_output_tokens
         if not isinstance(limit, int):
             return False
-        item, part = opened.item, opened.part
-        text, ms, arguments = (part.text, part.audio_ms, item.arguments) if part else (None, 0, item.arguments)
-        if part:
-            part.text, part.audio_ms = (text or "") + step.piece, ms + step.ms
+        grown = deepcopy(opened.item)
+        if step.act == "arguments":
+            grown.arguments = (grown.arguments or "") + step.piece
+        elif step.act == "part":
+            grown.parts.append(self._new_part(opened))
         else:
-            item.arguments = (arguments or "") + step.piece
-        tokens = sum(self._count(one) for one in self.items)
-        if part:
-            part.text, part.audio_ms = text, ms
-        else:
-            item.arguments = arguments
-        return tokens > limit
+            part = grown.parts[0]
+            part.text, part.audio_ms = (part.text or "") + step.piece, part.audio_ms + step.ms
+        return sum(self._count(grown if item is opened.item else item) for item in self.items) > limit
+
+    def _new_part(self, opened: _Open) -> Part:
+        assert isinstance(opened.output, Message)
+        return Part("output_text" if opened.output.pcm is None else "output_audio", "")
 
     def _close(self, status: str) -> None:
         whole = status == "completed"
@@ -323,7 +325,7 @@ class Response:
             elif opened.part is not None:
                 self._close_part(opened.part, index)
             item.status = "completed" if whole else "incomplete"
-            if self.in_conversation and self._held.get(item.id) is not None:
+            if self._in_order(item):
                 self._say(
                     {
                         "type": "conversation.item.done",
@@ -343,6 +345,10 @@ class Response:
         else:
             self._about("response.output_text.done", index, text=text)
             self._about("response.content_part.done", index, part={"type": "text", "text": text})
+
+    def _in_order(self, item: Item) -> bool:
+        """Whether the conversation holds it: it never held those of other responses, and a client may delete one."""
+        return self.in_conversation and self._held.get(item.id) is not None
 
     def _previous_as_told(self, item_id: str) -> str | None:
         """What `item.done` says: null where the predecessor is the first item of all (17 of 17 recordings)."""

@@ -172,7 +172,7 @@ class _Switchboard:
             self.habits,
             model=model if model.startswith(tuple(self.models)) else self.habits.model,
             dialect=dialect,
-            epoch=int(time.time() - self.clock.now()),
+            epoch=int(time.time() - (0.0 if self.habits.sample_time else self.clock.now())),
             rate_limits=self.habits.rate_limits and path == "/v1/realtime",
         )
         service = self.parts.service(habits, faults=faults, provider="openai" if path == "/v1/realtime" else "azure")

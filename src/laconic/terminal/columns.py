@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-__all__ = ["clip", "width_of", "wrap"]
+__all__ = ["clip", "tail", "whole", "width_of", "wrap"]
 
 _NOT_FIRST = frozenset("、。，．・：；？！）］｝」』】〉》ーっゃゅょッャュョ々,.:;?!)]}”’")
 
@@ -39,6 +39,17 @@ def clip(text: str, width: int) -> str:
             break
         kept += character
     return kept.rstrip() + "…"
+
+
+def tail(text: str, width: int) -> str:
+    """The end of `text` in at most `width` columns, with an ellipsis where something was left out."""
+    return clip(text[::-1], width)[::-1]
+
+
+def whole(text: str) -> str:
+    """`text` without its last word (or last wide character), which more text might still change or move."""
+    pieces = list(_pieces(" ".join(text.split())))
+    return "".join(" " * spaced + piece for piece, spaced in pieces[:-1])
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,9 @@ words that come later than that are printed when they come and marked as said ea
 rewritten.
 
 On a terminal the line whose turn it is also streams: its words appear as they arrive, ten times a second, by
-appending only. If what the service finally says of a line is not how it began, the line is printed once more.
+appending only, broken into rows between words; the last word is held back until the next shows where it ends. A
+reply that is cut off has by then shown more than was heard, so the mark says at which words. If what the service
+finally says of a line is not how it began, the line is printed once more.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from typing import TextIO
 
 from laconic import events as ev
 from laconic.session import Charged, Notice
-from laconic.terminal.columns import width_of
+from laconic.terminal.columns import tail, whole, width_of, wrap
 from laconic.terminal.page import Line, Page
+from laconic.terminal.words import seconds
 from laconic.voice.playout import Played
 from laconic.voice.talk import Talk
 
@@ -29,22 +32,28 @@ __all__ = ["PATIENCE_S", "Lines"]
 PATIENCE_S = 3.0
 """How long a reply with words waits for the transcript of what it answers, seconds."""
 
+_QUOTED = 30
+"""Columns of the last words heard that the mark of a cut-off reply repeats."""
+
 
 class Lines:
-    """Prints a page to `out`. `stream`: words appear as they arrive; `dim`: notices and forgotten lines in ANSI dim."""
+    """Prints a page to `out`. `columns`: the width of the terminal that `out` is, where words stream and rows are
+    wrapped; None for a pipe, where a line is a line. `dim`: notices and forgotten lines in ANSI dim.
+    """
 
     def __init__(
-        self, page: Page, bill: Callable[[], str], out: TextIO, *, stream: bool = False, dim: bool = False
+        self, page: Page, bill: Callable[[], str], out: TextIO, *, columns: int | None = None, dim: bool = False
     ) -> None:
         self.page = page
         self._bill = bill
         self._out = out
-        self._stream = stream
+        self._columns = columns
         self._dim = dim
         self._printed: set[Line] = set()
         self._skipped: set[Line] = set()
         self._open: Line | None = None
-        self._shown = ""
+        self._shown = ""  # of the open row, as laid out
+        self._shown_words = ""
         self._waiting_since: float | None = None
 
     # --- what the talk loop tells ----------------------------------------------------------------------------
@@ -74,7 +83,7 @@ class Lines:
                 continue
             if line not in self._skipped:
                 if not self._gives_way(line, now):
-                    if self._stream:
+                    if self._columns is not None:
                         self._progress(line)
                     break
                 self._skipped.add(line)
@@ -123,32 +132,47 @@ class Lines:
     # --- printing --------------------------------------------------------------------------------------------
 
     def _finish(self, line: Line) -> None:
-        text = self.page.text(line)
-        if self._open is line and line.words.startswith(self._shown.rstrip()):
-            rest = line.words[len(self._shown) :] if not line.cut else ""
-            mark = self.page.mark(line)
-            self._out.write(rest + (f" {mark}" if mark else "") + "\n")
-            self._open, self._shown = None, ""
-        elif text:
+        if self._open is line:
+            words = self._shown_words if line.cut else line.words
+            laid_out = self._laid_out(line, f"{words} {self._mark(line)}")
+            if laid_out.startswith(self._shown):
+                self._out.write(laid_out[len(self._shown) :])
+            else:
+                self._out.write("\n" + self._laid_out(line, self.page.text(line)))
             self._close_row()
-            self._out.write(self._styled(line, self._label(line, earlier=self._overtaken(line)) + text) + "\n")
+        elif text := self.page.text(line):
+            self._close_row()
+            self._out.write(self._styled(line, self._laid_out(line, text, earlier=self._overtaken(line))) + "\n")
         self._printed.add(line)
 
     def _progress(self, line: Line) -> None:
-        words = line.words
-        if self._open is None and words:
-            self._out.write(self._label(line) + words)
-            self._open, self._shown = line, words
-        elif self._open is line and words.startswith(self._shown):
-            self._out.write(words[len(self._shown) :])
-            self._shown = words
+        """Show more of the words of the line whose turn it is."""
+        words = whole(line.words)
+        laid_out = self._laid_out(line, words)
+        if words and laid_out.startswith(self._shown):
+            self._out.write(laid_out[len(self._shown) :])
+            self._open, self._shown, self._shown_words = line, laid_out, words
 
     def _close_row(self) -> None:
         if self._open is not None:
             self._out.write("\n")
-            self._open, self._shown = None, ""
+            self._open, self._shown, self._shown_words = None, "", ""
 
-    def _label(self, line: Line, *, earlier: bool = False) -> str:
+    def _mark(self, line: Line) -> str:
+        """The mark of a reply that was cut off after more of it was shown than heard."""
+        heard = line.heard_words
+        if not line.cut or not heard or heard == self._shown_words:
+            return self.page.mark(line)
+        return self.page.words("cut_off_at", seconds=seconds(line.heard_ms), words=tail(heard, _QUOTED))
+
+    def _laid_out(self, line: Line, text: str, *, earlier: bool = False) -> str:
+        label = self._label(line, earlier=earlier)
+        if self._columns is None:
+            return label + text
+        indent = width_of(label)
+        return label + ("\n" + " " * indent).join(wrap(text, max(self._columns - indent, 20)))
+
+    def _label(self, line: Line, *, earlier: bool) -> str:
         if line.kind == "notice":
             return " " * self.page.indent + "· "
         name = self.page.who(line.kind)

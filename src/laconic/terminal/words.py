@@ -28,6 +28,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "empty": ("(nothing)", "（なし）"),
     "cut_off": ("[cut off after {seconds} s]", "［{seconds}秒で中断］"),
+    "cut_off_at": ("[cut off after {seconds} s, at “{words}”]", "［{seconds}秒「{words}」で中断］"),
     "never_heard": ("[cut off before it was heard]", "［聞こえる前に中断］"),
     "earlier": ("{who}, earlier", "{who}（先の発言）"),
     # notices
