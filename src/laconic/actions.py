@@ -1,0 +1,130 @@
+"""What a session wants done: messages to carry, notices to show, summaries to have made.
+
+Actions are values. They come out of `Session.actions()` in the order in which they are to be done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from laconic import events as ev
+from laconic.meter import Cost
+from laconic.usage import Usage
+
+__all__ = [
+    "Action",
+    "Charged",
+    "CutOff",
+    "EditFailed",
+    "Forgot",
+    "GhostTurn",
+    "MemoryTold",
+    "Notice",
+    "Summarise",
+    "ToApp",
+    "ToService",
+    "Transcribed",
+    "Unsupported",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ToService:
+    """Send this message to the service."""
+
+    raw: ev.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class ToApp:
+    """Give this message to the app; the event as read rides along."""
+
+    raw: ev.Raw
+    event: ev.Event
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something worth telling the caller. Each kind is a class of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgot(Notice):
+    """An item left the conversation at our wish."""
+
+    item_id: str
+    role: str | None
+    text: str | None
+    audio_ms: int
+    left: int
+    """Items the service still holds."""
+    why: str
+    """`memory`, `not heard`, `empty`, `written` (its words stand in its place now) or `folded` (into a summary)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff(Notice):
+    """A reply was truncated where the caller stopped hearing it."""
+
+    item_id: str
+    heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class GhostTurn(Notice):
+    """The service answered a pause; nothing was heard. Billed all the same, when it reports usage."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Charged(Notice):
+    """A response was counted. `usage` is None where the service reported none: then the cost is unknown."""
+
+    response_id: str
+    status: str
+    usage: Usage | None
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed(Notice):
+    """The transcription of a user item was counted."""
+
+    item_id: str
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class EditFailed(Notice):
+    """An edit of ours was refused or never answered; the item stays."""
+
+    kind: str
+    item_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported(Notice):
+    """This service does not do edits of this kind (`delete`, `truncate`); said once, and they stop."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTold(Notice):
+    """Something the memory has to say, once: that it cannot do what it was asked to, that it changed its form."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summarise:
+    """Have this text summarised, and answer with `session.summarised`. The conversation goes on meanwhile."""
+
+    id: int
+    text: str
+    max_tokens: int
+
+
+Action = ToService | ToApp | Notice | Summarise
