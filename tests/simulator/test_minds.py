@@ -276,7 +276,7 @@ def test_about_everything_else_there_is_small_talk() -> None:
 def test_asked_for_a_summary_it_writes_one_that_it_can_read_again() -> None:
     items = [NAME, assistant("Nice!"), user("I live in Rome."), assistant("Ah."), user("I was born in Turin.")]
     summary = asked(*items, user("Please remember that it is Monday."), instructions="Summarize the conversation.")
-    assert summary.startswith("The user's name is Marco. The user lives in Rome. The user was born in Turin. ")
+    assert summary.startswith("The user's name is Marco.\nThe user lives in Rome.\nThe user was born in Turin.\n")
     assert known([note(summary)]).facts["name"] == "Marco"
     assert known([note(summary)]).facts["home"] == "in Rome"
     assert asked(instructions="Write a summary.") == "Nothing was said so far."

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from laconic.simulator.minds.known import Known
 from laconic.simulator.minds.reply import Reply
 
-__all__ = ["answer", "summary", "told"]
+__all__ = [
+    "LABELS",
+    "NOTHING_SAID",
+    "TALKED_ABOUT",
+    "about_user",
+    "answer",
+    "asked_to_remember",
+    "told",
+    "worth_keeping",
+]
 
 # Words about the user become the user's own words, so that one set of patterns reads them all.
 _OWN_WORDS = {
@@ -34,19 +42,18 @@ _OWN_WORDS = {
         (r"\b(?:his|her|their)\b", "my"),
     ),
 }
-_END = r"(?=\s*(?:,? and (?:i|my)\b|,? but\b|[.,;!?]|$))"
+_END = r"(?=\s*(?:,? and (?:i|my)\b|,? but\b|[.,;!?](?!\d)|$))"
+_IN = r"(?:[^.,;!?]|[.,](?=\d))"  # 12.5 and 1,250 are one word
 _TOLD = (
     ("name", rf"\b(?:call me|i am called|i'm called|they call me) (?P<value>[\w' -]+?){_END}"),
-    ("home", rf"\bi lives? (?P<value>(?:in|at|near|on)\b[^.,;!?]+?){_END}"),
-    ("birthplace", rf"\bi (?:was|am|is) born (?P<value>(?:in|at|on|near)\b[^.,;!?]+?){_END}"),
+    ("home", rf"\bi lives? (?P<value>(?:in|at|near|on)\b{_IN}+?){_END}"),
+    ("birthplace", rf"\bi (?:was|am|is) born (?P<value>(?:in|at|on|near)\b{_IN}+?){_END}"),
     ("age", r"\bi(?: am| is|'m) (?P<value>\d+|[a-z]+(?:-[a-z]+)?) years old"),
-    ("work", rf"\bi works? (?P<value>(?:as|at|in|for)\b[^.,;!?]+?){_END}"),
+    ("work", rf"\bi works? (?P<value>(?:as|at|in|for)\b{_IN}+?){_END}"),
 )
-_MY = re.compile(
-    rf"\bmy (?P<key>[a-z][a-z' ]{{1,40}}?) (?:is|are) (?P<called>called )?(?P<value>[^.,;!?]+?){_END}", re.I
-)
+_MY = re.compile(rf"\bmy (?P<key>[a-z][a-z' ]{{1,40}}?) (?:is|are) (?P<called>called )?(?P<value>{_IN}+?){_END}", re.I)
 _REMEMBER = re.compile(
-    r"\b(?:please |now |do )*(?:remember|keep in mind)(?: that|:|,)? (?P<value>[^.!?]{4,})", re.IGNORECASE
+    r"\b(?:please |now |do )*(?:remember|keep in mind)(?: that|:|,)? (?P<value>(?:[^.!?]|\.(?=\d)){4,})", re.IGNORECASE
 )
 _QUESTION = re.compile(
     r"^(?:and |so |well,? |but )?(?:what|who|where|when|how|do|does|can|could|is|are|which|tell me)\b", re.I
@@ -163,17 +170,28 @@ def _turned(note: str) -> str:
     return "that " + " ".join(turned.get(word.lower(), word) for word in note.split())
 
 
-def summary(what: Known, said: Sequence[str]) -> str:
-    """What is known of the user and what he said last, as a note to be put into the conversation."""
-    sentences = [_about_user(_sentence(key, value)) for key, value in what.facts.items()]
-    sentences += [f"The user asked to remember that {note}." for note in what.notes]
-    if said:
-        sentences.append("They talked about: " + " / ".join(said[-5:]))
-    return " ".join(sentences) or "Nothing was said so far."
+NOTHING_SAID = "Nothing was said so far."
+TALKED_ABOUT = "They talked about: "
+LABELS = {"user": "User: ", "assistant": "Assistant: ", "note": ""}
+_NAME_OR_NUMBER = re.compile(r"\d|(?<=[a-z,;] )(?!I\b)[A-Z]")
+_PROMISE = re.compile(r"\b(?:I will|I'll|I promise)\b", re.IGNORECASE)
 
 
-def _about_user(sentence: str) -> str:
-    """A sentence to the user as one about him."""
+def worth_keeping(sentence: str, *, promised: bool) -> bool:
+    """Whether a sentence that tells no fact should be kept word for word: for a name or a number in it. Of the
+    assistant's (`promised`) only what he said he would do. Questions are not kept."""
+    if sentence.endswith("?") or (promised and not _PROMISE.search(sentence)):
+        return False
+    return bool(_NAME_OR_NUMBER.search(sentence))
+
+
+def asked_to_remember(note: str) -> str:
+    return f"The user asked to remember that {note}."
+
+
+def about_user(key: str, value: str) -> str:
+    """A fact as a sentence about the user."""
+    sentence = _sentence(key, value)
     for pattern, other in (
         (r"^Your\b", "The user's"),
         (r"^You are\b", "The user is"),

@@ -6,12 +6,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from laconic.simulator.minds.known import Known
 from laconic.simulator.minds.reply import Reply
 
-__all__ = ["answer", "summary", "told"]
+__all__ = [
+    "LABELS",
+    "NOTHING_SAID",
+    "TALKED_ABOUT",
+    "about_user",
+    "answer",
+    "asked_to_remember",
+    "told",
+    "worth_keeping",
+]
 
 _I = r"(?:私|わたし|わたくし|僕|ぼく|俺|おれ)"
 _SAYS = r"(?:です|だ(?!れ)|でございます|と(?:いい|言い|申し|もうし)ます|と(?:いう|言う))"
@@ -98,13 +106,28 @@ def answer(said: str, what: Known, instructions: str) -> Reply | None:
     return None
 
 
-def summary(what: Known, said: Sequence[str]) -> str:
-    """What is known of the user and what he said last, as a note to be put into the conversation."""
-    sentences = [f"ユーザーの{key}は{value}です。" for key, value in what.facts.items()]
-    sentences += [f"ユーザーは、{note}と覚えてほしいと言いました。" for note in what.notes]
-    if said:
-        sentences.append("話したこと：" + "／".join(said[-5:]))
-    return "".join(sentences) or "まだ何も話していません。"
+NOTHING_SAID = "まだ何も話していません。"
+TALKED_ABOUT = "話したこと："
+LABELS = {"user": "ユーザー：", "assistant": "アシスタント：", "note": ""}
+_NAME_OR_NUMBER = re.compile(r"[0-9０-９]|[一二三四五六七八九十百千万]+[年月日時分個人円番階]|[ァ-ヴー]{2,}|さん")
+_PROMISE = re.compile(r"約束|ておきます|します|お知らせ")
+
+
+def worth_keeping(sentence: str, *, promised: bool) -> bool:
+    """Whether a sentence that tells no fact should be kept word for word: for a name or a number in it. Of the
+    assistant's (`promised`) only what he said he would do. Questions are not kept."""
+    if re.search(r"[？?]$|か。?$", sentence) or (promised and not _PROMISE.search(sentence)):
+        return False
+    return bool(_NAME_OR_NUMBER.search(sentence))
+
+
+def asked_to_remember(note: str) -> str:
+    return f"ユーザーは、{note}と覚えてほしいと言いました。"
+
+
+def about_user(key: str, value: str) -> str:
+    """A fact as a sentence about the user."""
+    return f"ユーザーの{key}は{value}です。"
 
 
 def _key(words: str) -> str:

@@ -16,6 +16,9 @@ class Known:
     notes: list[str] = field(default_factory=list[str])
     """What the user asked to remember."""
 
+    def __bool__(self) -> bool:
+        return bool(self.facts or self.notes)
+
     def learn(self, other: Known) -> None:
         self.facts |= other.facts
         self.notes += [note for note in other.notes if note not in self.notes]
