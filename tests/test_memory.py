@@ -50,7 +50,6 @@ def past(conversation: Conversation, exchanges: Exchanges, *kept: str) -> Past:
         pinned=lambda item: False,
         words=lambda item: item.text,
         cut_off=lambda item: False,
-        transcribes=True,
         over=lambda item: True,
         say=lambda text: None,
         supports=lambda kind: True,

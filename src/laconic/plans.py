@@ -70,14 +70,17 @@ class Past:
     """The words of an item as far as they were heard; None while they are not known."""
     cut_off: Callable[[Item], bool]
     """Whether the caller stopped hearing this reply before its end."""
-    transcribes: bool
-    """Whether somebody writes down what the user says."""
     over: Callable[[Item], bool]
     """Whether the item's exchange is over: answered, and its reply heard to the end or stopped."""
     say: Callable[[str], None]
     """Tells the caller something, once."""
     supports: Callable[[str], bool]
     """Whether the service does edits of this kind."""
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether somebody writes down what the user says."""
+        return self.conversation.transcription_model is not None
 
 
 class Memory(Protocol):

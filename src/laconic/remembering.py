@@ -1,0 +1,309 @@
+"""The forgetting half of a session: memory, playback and edits brought together, and sent at the right moments.
+
+Edits go out only at quiet moments. Never while a response is in progress, nor while one is about to be (the user's
+turn was committed and the service answers by itself, or the app asked for one): what a delete does in the middle of
+a response is undocumented. A cut of what was not heard does not wait for the second of these, since the answer to
+the interruption must already know it.
+
+The memory is asked for plans only when something happened that could change its mind, so that most messages cost
+nothing here however long the conversation is.
+
+Drift: some models, once their history holds written answers of their own, go on answering in writing although sound
+is asked for (openai-realtime-console#464, livekit#2471). Such a reply is taken back, the memory is made to write
+notes instead of a dialogue, and the reply is asked for again, once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from laconic import events as ev
+from laconic.actions import (
+    Action,
+    CutOff,
+    EditFailed,
+    Forgot,
+    GhostTurn,
+    MemoryTold,
+    Summarise,
+    ToService,
+    Unsupported,
+)
+from laconic.conversation import Conversation
+from laconic.dialects import client_to_beta
+from laconic.edits import Delete, Edit, Edits, Insert, Outcome, Truncate
+from laconic.exchanges import Exchanges
+from laconic.items import Item, Wire
+from laconic.laws import Laws
+from laconic.planning import Planner
+from laconic.plans import Memory, Past, Plan, Steps, deletions
+from laconic.playback import Playback
+
+__all__ = ["Remembering", "text"]
+
+_CONSIDERED = (
+    ev.SessionUpdated,
+    ev.ConversationItemAdded,
+    ev.ConversationItemDone,
+    ev.ConversationItemDeleted,
+    ev.ConversationItemTruncated,
+    ev.InputAudioTranscriptionCompleted,
+    ev.ResponseDone,
+)
+"""Events after which a memory may wish something new."""
+
+
+class Remembering:
+    """Sees to it that the service remembers what the memory in force wants it to."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        exchanges: Exchanges,
+        memory: Memory,
+        *,
+        laws: Laws,
+        ids: Callable[[], str],
+        ack_timeout_s: float,
+        actions: deque[Action],
+        wrote: Callable[[], None],
+    ) -> None:
+        self.memory = memory
+        self._conversation, self._exchanges = conversation, exchanges
+        self._playback = Playback()
+        self._edits = Edits(ids, ack_timeout_s)
+        self._planner = Planner()
+        self._actions = actions
+        self._wrote = wrote
+        self._pinned: set[str] = set()
+        self._ours: set[str] = set()  # items we wrote, which the app never asked for
+        self._unsupported: set[str] = set()
+        self._changed = False
+        self._redone = 0  # the exchange whose reply was asked for again
+        self._ask_again = False
+        self.past = Past(
+            conversation=conversation,
+            exchanges=exchanges,
+            laws=laws,
+            rates=None,
+            summary_rates=None,
+            ids=ids,
+            kept=self._stays,
+            pinned=lambda item: item.id in self._pinned,
+            words=self._words,
+            cut_off=lambda item: self._playback.words(item.id) is not None,
+            over=self._over,
+            say=lambda words: self._actions.append(MemoryTold(words)),
+            supports=self._edits.supports,
+        )
+
+    # --- what a memory may know --------------------------------------------------------------------------------
+
+    def _stays(self, item: Item) -> bool:
+        busy = item.id in self._edits or self._planner.busy(item.id) or self._edits.tried(item.id)
+        return busy or item.id in self._pinned or not self._edits.supports("delete")
+
+    def _words(self, item: Item) -> str | None:
+        heard = self._playback.words(item.id)
+        return item.text if heard is None else heard
+
+    def _over(self, item: Item) -> bool:
+        return self._exchanges.over(item.id) and not self._playback.playing(item.id, self._conversation)
+
+    # --- what happens -------------------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float | None:
+        """When an edit under way is to be tried again or given up."""
+        return self._edits.deadline
+
+    def unsettled(self, item_id: str) -> bool:
+        return item_id in self._edits
+
+    def pin(self, item_id: str) -> None:
+        self._pinned.add(item_id)
+
+    def asked(self, event: ev.Event) -> None:
+        """The app sent something; if it is an edit, its answers are the app's."""
+        self._edits.asked(event)
+
+    def sounded(self, item_id: str) -> None:
+        """Sound of a reply arrived."""
+        self._playback.sounded(item_id)
+
+    def answer(self, event: ev.Event) -> Outcome | None:
+        """What an event says of an edit of ours, before the mirror follows it."""
+        outcome = self._edits.answer(event)
+        if outcome is not None and isinstance(outcome.edit, Insert) and outcome.edit.behind != "root":
+            # What we wrote belongs to the exchange of what it stands for.
+            self._exchanges.written(outcome.edit.item_id, outcome.edit.behind)
+        return outcome
+
+    def is_ours(self, event: ev.Event) -> bool:
+        """Whether an event speaks of an item that we wrote: the app need not know."""
+        match event:
+            case ev.ConversationItemAdded(item=item) | ev.ConversationItemDone(item=item):
+                return item.get("id") in self._ours
+            case ev.ConversationItemDeleted(item_id=item_id):
+                return item_id in self._ours
+            case _:
+                return False
+
+    def followed(self, event: ev.Event) -> None:
+        """The mirror has followed an event of the service."""
+        if isinstance(event, _CONSIDERED):
+            self._changed = True
+        match event:
+            case ev.ConversationItemDeleted(item_id=item_id):
+                self._left(item_id)
+            case ev.ResponseOutputAudioTranscriptDelta(item_id=item_id):
+                item = self._conversation.get(item_id)
+                if item is not None:
+                    self._playback.worded(item_id, item.audio_ms, len(item.text or ""))
+            case _:
+                pass
+
+    def heard(self, item_id: str, ms: int, *, stopped: bool, content_index: int) -> bool:
+        """The speaker reports. True if this is a moment for edits."""
+        playing = self._playback.playing(item_id, self._conversation)
+        if stopped:
+            self._playback.stopped(item_id, content_index, ms)
+        else:
+            self._playback.heard(item_id, content_index, ms)
+        complete = self._exchanges.count
+        ghost = self._exchanges.heard(item_id, ms, stopped)
+        if ghost is not None:
+            self._actions.append(GhostTurn(ghost))
+        ended = playing and not self._playback.playing(item_id, self._conversation)
+        happened = stopped or ended or self._exchanges.count != complete
+        self._changed = self._changed or happened
+        return happened
+
+    def responded(self, response: Wire, items: list[Item]) -> None:
+        """A response of the conversation is over, with these items."""
+        for item in items:
+            if _is_empty(item):
+                self._planner.begin(Plan(frozenset({item.id}), deletions([item], "empty")))
+        drifted = [item for item in items if _is_written_reply(item)]
+        asked = response.get("output_modalities") or response.get("modalities") or ()
+        if "audio" in asked and response.get("status") == "completed" and len(drifted) == len(items) > 0:
+            number = self._exchanges.number(items[-1].id) or 0
+            if number != self._redone:
+                self._redone = number
+                self._planner.begin(Plan(frozenset(item.id for item in drifted), self._redo(drifted)))
+
+    def _redo(self, drifted: list[Item]) -> Steps:
+        """Take a written reply back, stop writing dialogues, ask again."""
+        self._actions.append(MemoryTold("a reply came in writing though sound was asked for; it is asked for again"))
+        yield [Delete(item.id, "drift") for item in drifted]
+        switch: Callable[[Past], Steps] | None = getattr(self.memory, "to_notes", None)
+        if switch is not None:
+            yield from switch(self.past)
+        self._ask_again = True
+
+    def summarised(self, ask_id: int, summary: str | None) -> None:
+        self._planner.summarised(ask_id, summary)
+
+    def expire(self, now: float) -> None:
+        """Try unanswered edits again, or give them up."""
+        again, ended = self._edits.expire(now)
+        self._actions.extend(ToService(text(event)) for event in again)
+        for outcome in ended:
+            self.settle(outcome, self._conversation.get(outcome.edit.item_id))
+
+    def abandon(self) -> None:
+        self._planner.abandon()
+
+    # --- what is done ---------------------------------------------------------------------------------------------
+
+    def edit(self, now: float, *, awaited: bool) -> bool:
+        """Send what is due, if this is a moment for it. True if a response was asked for. `awaited`: one is coming."""
+        if self._conversation.responding:
+            return False
+        for cut in self._playback.cuts(self._conversation):
+            self._send(cut, now)
+        if awaited:
+            return False
+        if self._changed:
+            self._changed = False
+            for plan in self.memory.plans(self.past):
+                self._planner.begin(plan)
+        for edit in self._planner.unsent():
+            self._send(edit, now)
+        for ask_id, ask in self._planner.asks():
+            self._actions.append(Summarise(ask_id, ask.text, ask.max_tokens))
+        asked, self._ask_again = self._ask_again, False
+        if asked:
+            self._actions.append(ToService(text({"type": "response.create"})))
+        return asked
+
+    def _send(self, edit: Edit, now: float) -> None:
+        """Send an edit, or settle it at once where there is nothing to send."""
+        if not isinstance(edit, Insert) and edit.item_id not in self._conversation:
+            self._planner.settle(Outcome(edit, "gone"))
+        elif edit.item_id in self._edits or self._edits.tried(edit.item_id) or not self._edits.supports(edit.kind):
+            self._planner.settle(Outcome(edit, "refused", "not possible here"))
+        elif isinstance(edit, Delete) and edit.item_id in self._pinned:
+            self._planner.settle(Outcome(edit, "refused", "pinned"))
+        else:
+            event: dict[str, Any] = self._edits.send(edit, now)
+            if isinstance(edit, Insert):
+                self._ours.add(edit.item_id)
+                self._conversation.said(ev.read(text(event)))
+                self._wrote()
+                if self._conversation.dialect == "beta":
+                    event = client_to_beta(event)
+            self._actions.append(ToService(text(event)))
+
+    def settle(self, outcome: Outcome, item: Item | None) -> None:
+        """An edit ended (`item`: what it was about, if it was held): tell the caller, let its plan go on."""
+        edit = outcome.edit
+        self._changed = True
+        if outcome.result == "gone":
+            self._conversation.remove(edit.item_id)
+            self._left(edit.item_id)
+        match edit, outcome.result:
+            case Delete(), "done" | "gone":
+                self._tell_forgotten(edit, item)
+            case Truncate(), "done":
+                self._actions.append(CutOff(edit.item_id, edit.audio_end_ms))
+            case _, "refused" | "unanswered" | "misplaced":
+                self._actions.append(EditFailed(edit.kind, edit.item_id, outcome.why))
+            case _:
+                pass
+        if not self._edits.supports(edit.kind) and edit.kind not in self._unsupported:
+            self._unsupported.add(edit.kind)
+            self._actions.append(Unsupported(edit.kind))
+        if isinstance(edit, Insert) and outcome.result == "done" and not self._planner.waits_for(edit.item_id):
+            # It came after we had given it up: what it was to replace is still there.
+            undo = Plan(frozenset({edit.item_id}), deletions([Item(edit.item_id)], "undone"))
+            self._planner.begin(undo)
+        self._planner.settle(outcome)
+
+    def _left(self, item_id: str) -> None:
+        self._exchanges.left(item_id)
+        self._playback.forget(item_id)
+        self._ours.discard(item_id)
+
+    def _tell_forgotten(self, edit: Delete, item: Item | None) -> None:
+        if item is not None:
+            left = len(self._conversation)
+            self._actions.append(Forgot(item.id, item.role, item.text, item.audio_ms, left, edit.why))
+
+
+def _is_empty(item: Item) -> bool:
+    """Left by a cancelled response, with nothing in it."""
+    return item.type == "message" and item.role == "assistant" and not item.audio_ms and not item.text
+
+
+def _is_written_reply(item: Item) -> bool:
+    return item.type == "message" and bool(item.parts) and all(part.kind == "output_text" for part in item.parts)
+
+
+def text(event: Wire) -> str:
+    """A message of ours as it goes onto the wire."""
+    return msgspec.json.encode(event).decode()
