@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from laconic.tokens import Tokens
 
-__all__ = ["PromptCache", "Segment", "common_prefix", "promised"]
+__all__ = ["PromptCache", "Segment", "common_prefix", "promised", "whole_blocks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def common_prefix(previous: Sequence[Segment], current: Sequence[Segment]) -> To
 
 def promised(previous: Sequence[Segment], current: Sequence[Segment], block: int = 64) -> Tokens:
     """Count what may be read from cache after `previous` (an input and what it generated) has been seen."""
-    return _in_blocks(common_prefix(previous, current), block)
+    return whole_blocks(common_prefix(previous, current), block)
 
 
 class PromptCache:
@@ -60,12 +60,13 @@ class PromptCache:
         """Count what may be read from cache for `current`: the longest prefix any remembered line offers."""
         prefixes = (common_prefix(line, current) for line in self._lines)
         longest = max(prefixes, key=lambda prefix: prefix.text + prefix.audio + prefix.image, default=Tokens())
-        return _in_blocks(longest, self._block)
+        return whole_blocks(longest, self._block)
 
     def remember(self, line: Sequence[Segment]) -> None:
         """Keep an input with what it generated."""
         self._lines.append(tuple(line))
 
 
-def _in_blocks(prefix: Tokens, block: int) -> Tokens:
+def whole_blocks(prefix: Tokens, block: int) -> Tokens:
+    """Round a prefix down to what a cache of such blocks holds of it."""
     return Tokens(prefix.text // block * block, prefix.audio // block * block, prefix.image)
