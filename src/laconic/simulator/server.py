@@ -1,4 +1,4 @@
-"""The stand-in service on a socket: a WebSocket server on loopback that answers where the real ones answer.
+"""The stand-in service on a socket: a server on loopback that answers where the real ones answer.
 
     async with serve() as standin:
         ...  # connect to standin.url
@@ -8,6 +8,9 @@ Addresses: `/v1/realtime?model=` (OpenAI), `/openai/v1/realtime?model=` (Azure, 
 is HTTP 401; everything else that is wrong with a connection is an `error` event after the 101 and then the close
 (PROTOCOL.md section 2). One `Service` per connection, woken at its deadline.
 
+Beside them, on the same port, a chat endpoint that writes summaries: POST to `/v1/chat/completions` (OpenAI),
+`/openai/v1/chat/completions` or `/openai/deployments/NAME/chat/completions?api-version=` (Azure).
+
 Mind, ears and voice work where they are called, on the event loop: a first reply takes some tens of milliseconds,
 and in exchange every conversation is the same every time.
 """
@@ -16,14 +19,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Protocol
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from websockets.asyncio import server as websockets_server
 from websockets.asyncio.server import ServerConnection
@@ -32,9 +36,12 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from laconic.dialects import Dialect
+from laconic.simulator.chat import Chat
+from laconic.simulator.door import Door
 from laconic.simulator.faults import Faults
 from laconic.simulator.habits import Habits
 from laconic.simulator.hearing import Hearing
+from laconic.simulator.ids import Ids
 from laconic.simulator.parts import Parts
 from laconic.simulator.rejected import Rejected
 from laconic.simulator.service import Service
@@ -46,6 +53,7 @@ KNOWN_MODELS = ("gpt-realtime", "gpt-4o-realtime", "gpt-4o-mini-realtime")
 """Models the OpenAI address knows, by how their names begin. An Azure deployment may be called anything."""
 _BETA_PATHS = ("/openai/realtime", "/voice-live/realtime")
 _PATHS = ("/v1/realtime", "/openai/v1/realtime", *_BETA_PATHS)
+_CHAT_PATH = re.compile(r"/v1/chat/completions|/openai/(?:v1|deployments/(?P<deployment>[^/]+))/chat/completions")
 _KEY_PROTOCOL = "openai-insecure-api-key."
 _PING_S = 20
 """Measured: 20.26 s (PROTOCOL.md section 2)."""
@@ -82,6 +90,8 @@ class StandIn:
     model: str
     services: deque[Service] = field(default_factory=lambda: deque[Service](maxlen=100))
     """One for each connection, newest last, for looking inside; they stay when the connection has gone."""
+    chat: Chat = field(default_factory=Chat)
+    """The chat endpoint: how it behaves, and what it was asked."""
 
     @property
     def url(self) -> str:
@@ -92,6 +102,11 @@ class StandIn:
     def base_url(self) -> str:
         """What client libraries call the base URL."""
         return f"ws://{self.host}:{self.port}/v1"
+
+    @property
+    def chat_url(self) -> str:
+        """Where to POST chat requests."""
+        return f"http://{self.host}:{self.port}/v1/chat/completions"
 
 
 @asynccontextmanager
@@ -105,6 +120,7 @@ async def serve(
     faults: Callable[[], Faults] = Faults,
     keys: Collection[str] | None = None,
     models: Sequence[str] = KNOWN_MODELS,
+    chat: Chat | None = None,
 ) -> AsyncGenerator[StandIn]:
     """Listen until the block is left. Port 0 takes a free one. Raises OSError if the port is taken.
 
@@ -112,7 +128,7 @@ async def serve(
     """
     habits = habits or Habits()
     parts = parts or Parts(hearing=Hearing.of_scenarios(), voice=Speech())
-    standin = StandIn(host, port, habits.model)
+    standin = StandIn(host, port, habits.model, chat=chat or Chat())
     switchboard = _Switchboard(standin, habits, parts, clock or WallClock(), faults, keys, models)
     async with websockets_server.serve(
         switchboard.answer,
@@ -120,12 +136,17 @@ async def serve(
         port,
         process_request=switchboard.admit,
         select_subprotocol=_subprotocol,
+        create_connection=Door,
+        open_timeout=None,  # the door has its own; an answer of the chat endpoint takes what it takes
         ping_interval=_PING_S,
         max_size=_LARGEST_MESSAGE,
         compression=None,
     ) as listening:
         standin.port = next(iter(listening.sockets)).getsockname()[1]
-        yield standin
+        try:
+            yield standin
+        finally:
+            switchboard.closing.set()
 
 
 @dataclass(slots=True)
@@ -139,11 +160,16 @@ class _Switchboard:
     faults: Callable[[], Faults]
     keys: Collection[str] | None
     models: Sequence[str]
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Nobody waits any longer."""
+    _chats: Ids = field(default_factory=lambda: Ids("chat"))
 
-    def admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Before the 101: only wrong addresses and wrong keys are turned away here."""
+    async def admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Before the 101: only wrong addresses and wrong keys are turned away here, and chat requests answered."""
         path, query = _address(request)
-        if path not in _PATHS:
+        posted = connection.body if isinstance(connection, Door) else None
+        chat = _CHAT_PATH.fullmatch(path)
+        if not (path in _PATHS if posted is None else chat):
             return _refusal(connection, HTTPStatus.NOT_FOUND, "not_found", f"Nothing answers at {path}.")
         if path == "/openai/v1/realtime" and "api-version" in query:  # so does Azure (PROTOCOL.md section 2)
             message = "Access denied: api-version is not allowed on the v1 path."
@@ -151,7 +177,19 @@ class _Switchboard:
         if self.keys is not None and not set(_keys(request)) & set(self.keys):
             message = "Incorrect API key provided."
             return _refusal(connection, HTTPStatus.UNAUTHORIZED, "invalid_api_key", message)
+        if posted is not None and chat is not None:
+            return _json(connection, *await self._chat(posted, chat["deployment"]))
         return None
+
+    async def _chat(self, posted: bytes, deployment: str | None) -> tuple[int, dict[str, Any]]:
+        chat = self.standin.chat
+        deployment = None if deployment is None else unquote(deployment)
+        answer = chat.answer(posted, self._chats, deployment=deployment, epoch=int(time.time()))
+        if chat.fault == "never":
+            await self.closing.wait()
+        elif not self.habits.sample_time:
+            await self.clock.sleep(chat.latency_s)
+        return answer
 
     async def answer(self, connection: ServerConnection) -> None:
         """One connection, from its 101 to its end."""
@@ -276,7 +314,11 @@ def _keys(request: Request) -> list[str]:
 
 def _refusal(connection: ServerConnection, status: HTTPStatus, code: str, message: str) -> Response:
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
-    response = connection.respond(status, json.dumps({"error": error}))
+    return _json(connection, status, {"error": error})
+
+
+def _json(connection: ServerConnection, status: int, content: dict[str, Any]) -> Response:
+    response = connection.respond(status, json.dumps(content, ensure_ascii=False))
     del response.headers["Content-Type"]
     response.headers["Content-Type"] = "application/json"
     return response
