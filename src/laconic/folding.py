@@ -58,8 +58,9 @@ class Summary:
     def notes(self) -> bool:
         return self._written.notes
 
-    def switch_to_notes(self) -> None:
-        self._written.switch_to_notes()
+    def to_notes(self, past: Past) -> Steps:
+        """As `Written.to_notes`."""
+        return self._written.to_notes(past)
 
     def why(self) -> str:
         return self._written.broken or self._why

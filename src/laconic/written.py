@@ -22,7 +22,7 @@ from itertools import groupby
 
 from laconic.edits import Delete, Insert
 from laconic.items import Item, Wire
-from laconic.plans import Past, Plan, Steps
+from laconic.plans import Past, Plan, Steps, all_done
 from laconic.window import Window
 
 __all__ = ["SPEAKERS", "Written", "message"]
@@ -40,6 +40,7 @@ class Written:
         self.notes = notes
         self.broken: str | None = None
         """Why writing is not possible here, once that is known."""
+        self._dialogue_ids: dict[str, None] = {}
 
     @property
     def name(self) -> str:
@@ -48,9 +49,18 @@ class Written:
     def why(self) -> str:
         return self.broken or "the newest exchange is heard as sound, the older ones are in writing"
 
-    def switch_to_notes(self) -> None:
-        """From now on write system notes: the model answered in writing, or refuses assistant text."""
+    def to_notes(self, past: Past) -> Steps:
+        """From now on write system notes, and put the dialogue written so far into one: the model fell into answering
+        in writing, and reads its own written answers no more."""
         self.notes = True
+        held = [item for item_id in self._dialogue_ids if (item := past.conversation.get(item_id)) is not None]
+        self._dialogue_ids.clear()
+        if not held:
+            return
+        lines = [f"{SPEAKERS[item.role or 'user']}: {item.text}" for item in held]
+        outcomes = yield [Insert(message("system", "\n".join(lines), past.ids()), held[-1].id)]
+        if all_done(outcomes):
+            yield [Delete(item.id, "written") for item in held]
 
     def plans(self, past: Past) -> Iterator[Plan]:
         """One plan for each exchange that is over and still sounds."""
@@ -94,8 +104,10 @@ class Written:
         if any(outcome.result == "misplaced" for outcome in failed.values()):
             self._give_up("this service writes our words in the wrong place", past)
         elif any(outcome.result == "refused" for outcome in failed.values()) and not self.notes:
-            self.switch_to_notes()
+            self.notes = True
         if not failed:
+            if not self.notes:
+                self._dialogue_ids.update(dict.fromkeys(insert.item_id for insert in words))
             yield [Delete(item.id, "written") for item in sound]
             return
         # All or nothing: words that do stand there would be heard twice.
