@@ -20,6 +20,7 @@ from laconic.errors import BadInput
 from laconic.folding import Summary
 from laconic.items import Item
 from laconic.plans import Memory, Past, Plan, forget, forgettable
+from laconic.selecting import Select
 from laconic.window import Window
 from laconic.written import Written
 
@@ -81,7 +82,7 @@ class LastExchanges:
         return f"the {self.n} latest exchanges are kept, as asked"
 
 
-_FORMS = "everything, last:N, exchanges:N, window:HIGH[:LOW], written, written:notes or summary[:HIGH:LOW]"
+_FORMS = "everything, last:N, exchanges:N, window:HIGH[:LOW], written[:notes], summary[:HIGH:LOW] or select:N"
 
 
 def memory(spec: str | Memory) -> Memory:
@@ -104,6 +105,8 @@ def memory(spec: str | Memory) -> Memory:
             return Window(high, low)
         case "written", [] if given in ([], ["dialogue"], ["notes"]):
             return Written(notes=given == ["notes"])
+        case "select", [n] if all_numbers:
+            return Select(n)
         case "summary", [] if not given:
             return Summary()
         case "summary", [high, low] if all_numbers and low < high:

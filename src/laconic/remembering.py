@@ -42,6 +42,7 @@ from laconic.laws import Laws
 from laconic.planning import Planner
 from laconic.plans import Memory, Past, Plan, Steps, deletions
 from laconic.playback import Playback
+from laconic.selecting import Select
 
 __all__ = ["Remembering", "text"]
 
@@ -130,6 +131,14 @@ class Remembering:
     def asked(self, event: ev.Event) -> None:
         """The app sent something; if it is an edit, its answers are the app's."""
         self._edits.asked(event)
+
+    def select(self, raw: ev.Raw, event: ev.ResponseCreate) -> ev.Raw:
+        """The app asks for a response: what it shall read, if the memory selects and the app did not."""
+        own = event.response or {}
+        if not isinstance(self.memory, Select) or "input" in own or own.get("conversation") == "none":
+            return raw
+        whole = ev.wire(raw)
+        return text(whole | {"response": own | {"input": self.memory.input(self.past)}})
 
     def sounded(self, item_id: str) -> None:
         """Sound of a reply arrived."""

@@ -160,6 +160,7 @@ class Session:
         self._remembering.asked(event)
         if isinstance(event, ev.ResponseCreate):
             self._expect_response(now)
+            raw = self._remembering.select(raw, event)
         elif isinstance(event, ev.ConversationItemCreate) and _is_text(event.item):
             self.meter.message()
         if self.conversation.dialect == "beta" and isinstance(event, _SHAPED_BY_DIALECT):
