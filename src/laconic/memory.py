@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from laconic.choosing import Auto, requirement
 from laconic.errors import BadInput
 from laconic.folding import Summary
 from laconic.items import Item
@@ -82,7 +83,7 @@ class LastExchanges:
         return f"the {self.n} latest exchanges are kept, as asked"
 
 
-_FORMS = "everything, last:N, exchanges:N, window:HIGH[:LOW], written[:notes], summary[:HIGH:LOW] or select:N"
+_FORMS = "auto, everything, last:N, exchanges:N, window:HIGH[:LOW], written[:notes], summary[:HIGH:LOW] or select:N"
 
 
 def memory(spec: str | Memory) -> Memory:
@@ -105,6 +106,10 @@ def memory(spec: str | Memory) -> Memory:
             return Window(high, low)
         case "written", [] if given in ([], ["dialogue"], ["notes"]):
             return Written(notes=given == ["notes"])
+        case "auto", [] if not given:
+            return Auto(memory)
+        case "auto", _ if len(given) == 1:
+            return Auto(memory, requirement(given[0]))
         case "select", [n] if all_numbers:
             return Select(n)
         case "summary", [] if not given:

@@ -26,7 +26,7 @@ from laconic.items import Item
 from laconic.laws import Laws
 from laconic.rates import Rates
 
-__all__ = ["Ask", "Memory", "Past", "Plan", "Steps", "forget", "forgettable"]
+__all__ = ["Ask", "Memory", "Past", "Plan", "Steps", "Typical", "forget", "forgettable"]
 
 _FORGETTABLE = ("message", "function_call", "function_call_output")
 
@@ -49,6 +49,18 @@ class Plan:
 
     item_ids: frozenset[str]
     steps: Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Typical:
+    """The average exchange of a conversation. Defaults: COST.md section 10."""
+
+    user_ms: int = 3_000
+    user_words: int = 8
+    reply_audio: int = 160
+    """Tokens."""
+    reply_text: int = 28
+    instructions: str = ""
 
 
 @dataclass(slots=True)
@@ -76,6 +88,8 @@ class Past:
     """Tells the caller something, once."""
     supports: Callable[[str], bool]
     """Whether the service does edits of this kind."""
+    typical: Callable[[], Typical] = Typical
+    """The average exchange so far."""
 
     @property
     def transcribes(self) -> bool:

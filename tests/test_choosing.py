@@ -1,0 +1,174 @@
+"""Which memory `auto` chooses, and what it says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from playbook import counter
+
+from laconic import events as ev
+from laconic.choosing import Auto, forecast, requirement
+from laconic.conversation import Conversation
+from laconic.edits import Outcome
+from laconic.errors import BadInput
+from laconic.exchanges import Exchanges
+from laconic.items import Item, Part
+from laconic.laws import Laws
+from laconic.memory import memory
+from laconic.plans import Past, Plan, Typical
+from laconic.rates import Rates, load
+from laconic.written import Written
+
+TABLE = load()
+KEPT_COLD = Laws(keeps_reply_audio=True, hit_rate=0.0)
+
+
+def rates(model: str) -> Rates:
+    found = TABLE.find(model)
+    assert found is not None
+    return found
+
+
+def past(laws: Laws = KEPT_COLD, *, model: str | None = "gpt-realtime-2.1", **given: object) -> Past:
+    conversation = Conversation()
+    settings = {"type": "realtime", "audio": {"input": {"transcription": {"model": "whisper-1"}}}}
+    if not given.pop("silent", False):
+        conversation.read(ev.SessionCreated(session=settings))
+    made = Past(
+        conversation=conversation,
+        exchanges=Exchanges(),
+        laws=laws,
+        rates=rates(model) if model else None,
+        summary_rates=None,
+        ids=counter(),
+        kept=lambda item: False,
+        pinned=lambda item: False,
+        words=lambda item: item.text,
+        cut_off=lambda item: False,
+        over=lambda item: True,
+        say=lambda text: None,
+        supports=lambda kind: True,
+    )
+    return replace(made, **given)  # pyright: ignore[reportArgumentType]
+
+
+def chosen(auto: Auto, what: Past) -> str:
+    list(auto.plans(what))
+    return auto.chosen
+
+
+@pytest.mark.parametrize(("spec", "meant"), [("words", "words"), ("gist", "gist"), ("7", 7), ("12 exchanges", 12)])
+def test_what_shall_be_remembered_is_said_in_three_ways(spec: str, meant: str | int) -> None:
+    assert requirement(spec) == meant
+
+
+@pytest.mark.parametrize("spec", ["", "all", "0", "-3", "x exchanges"])
+def test_anything_else_is_refused_in_one_sentence(spec: str) -> None:
+    with pytest.raises(BadInput, match="words, gist"):
+        requirement(spec)
+
+
+def test_before_anything_is_known_everything_is_in_force() -> None:
+    auto = Auto(memory)
+    assert (auto.name, auto.chosen) == ("auto", "everything")
+    assert "nothing" in auto.why()
+
+
+@pytest.mark.parametrize(
+    ("remember", "expected"), [("words", "written"), ("gist", "summary"), (5, "summary"), (400, "summary")]
+)
+def test_with_a_cold_cache_the_old_words_go_into_writing(remember: str | int, expected: str) -> None:
+    auto = Auto(memory, remember)
+    assert chosen(auto, past()) == expected
+    assert "an hour costs" in auto.why()
+    assert "kept" in auto.why()
+
+
+def test_auto_says_what_it_was_asked_to_remember() -> None:
+    assert [Auto(memory, what).name for what in ("gist", "words", 9)] == ["auto", "auto:words", "auto:9"]
+
+
+def test_where_time_is_billed_everything_is_kept() -> None:
+    auto = Auto(memory)
+    assert chosen(auto, past(model="gpt-live-1")) == "everything"
+    assert "minute" in auto.why()
+
+
+def test_where_nothing_can_be_deleted_everything_is_kept() -> None:
+    auto = Auto(memory)
+    assert chosen(auto, past(supports=lambda kind: kind != "delete")) == "everything"
+    assert "let go" in auto.why()
+
+
+@pytest.mark.parametrize(("remember", "expected"), [("gist", "window:8000"), ("words", "everything")])
+def test_without_transcription_nothing_can_be_written(remember: str, expected: str) -> None:
+    assert chosen(Auto(memory, remember), past(silent=True)) == expected
+
+
+def test_with_unknown_prices_the_usually_cheapest_is_taken() -> None:
+    auto = Auto(memory)
+    assert chosen(auto, past(model=None)) == "summary"
+    assert "unknown" in auto.why()
+
+
+def test_the_choice_changes_with_what_is_possible_and_that_is_said() -> None:
+    said: list[str] = []
+    auto = Auto(memory)
+    assert chosen(auto, past(say=said.append)) == "summary"
+    refusing = past(replace(KEPT_COLD, hit_rate=0.5), supports=lambda kind: kind != "create", say=said.append)
+    assert chosen(auto, refusing) == "window:8000"
+    assert len(said) == 1
+    assert said[0].startswith("memory is now window:8000")
+
+
+def test_it_is_not_changed_for_a_trifle_and_not_reconsidered_at_every_moment() -> None:
+    calls: list[Typical] = []
+
+    def typical() -> Typical:
+        calls.append(Typical())
+        return calls[-1]
+
+    auto = Auto(memory, "words")
+    moment = past(Laws(hit_rate=1.0), typical=typical)
+    assert chosen(auto, moment) == "written"
+    assert chosen(auto, moment) == "written"
+    assert len(calls) == 1
+    assert chosen(auto, past(Laws(hit_rate=0.9), typical=typical)) == "written"
+    assert len(calls) == 2
+
+
+def test_a_drift_reaches_the_memory_that_writes() -> None:
+    auto = Auto(memory, "words")
+    moment = past()
+    list(auto.plans(moment))
+    for wish in auto.to_notes(moment):
+        assert wish
+    writing = auto._memories["written"]  # pyright: ignore[reportPrivateUsage]
+    assert isinstance(writing, Written)
+    assert writing.notes
+    assert list(Auto(memory, 3).to_notes(moment)) == []
+
+
+def test_the_chosen_memory_makes_the_plans() -> None:
+    auto = Auto(memory, "words")
+    moment = past()
+    spoken = Item("u", role="user", status="completed", parts=[Part("input_audio", "Hello.", 900)])
+    moment.conversation.read(ev.ConversationItemAdded(item=spoken.to_wire()))
+    moment.exchanges.entered(spoken, None, None)
+    plans: Iterator[Plan] = auto.plans(moment)
+    steps = next(plans).steps
+    wish = next(steps)
+    assert not hasattr(wish, "text")
+    assert isinstance(wish, list)
+    assert [edit.kind for edit in wish] == ["create"]
+    wish = steps.send([Outcome(edit, "done") for edit in wish])
+    assert isinstance(wish, list)
+    assert [edit.item_id for edit in wish] == ["u"]
+
+
+def test_a_forecast_needs_prices() -> None:
+    assert forecast(["everything"], KEPT_COLD, None, None, Typical()) == {}
+    costs = forecast(["everything", "summary"], KEPT_COLD, rates("gpt-realtime-2.1"), None, Typical())
+    assert costs["summary"] * 5 < costs["everything"]
