@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from laconic import events as ev
+from laconic.expectation import Expected
 from laconic.meter import Cost
 from laconic.usage import Usage
 
@@ -85,6 +86,8 @@ class Charged(Notice):
     status: str
     usage: Usage | None
     cost: Cost
+    expected: Expected | None = None
+    """What we reckoned it would read, before its usage was seen; None where its beginning was not seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from laconic import events as ev
 from laconic.actions import (
@@ -36,13 +37,17 @@ from laconic.actions import (
     Transcribed,
     Unsupported,
 )
+from laconic.alternatives import Alternatives
 from laconic.conversation import Conversation
 from laconic.dialects import client_to_beta
+from laconic.edits import Delete
 from laconic.exchanges import Exchanges
+from laconic.expectation import Expectation, Foreseen
 from laconic.items import Wire
 from laconic.laws import Laws, prior
 from laconic.memory import Memory, memory
 from laconic.meter import Meter
+from laconic.plans import Typical
 from laconic.rates import Rates, RateTable, load
 from laconic.remembering import Remembering, text
 from laconic.usage import TranscriptionUsage, Usage
@@ -65,6 +70,30 @@ __all__ = [
 ]
 
 _SHAPED_BY_DIALECT = (ev.SessionUpdate, ev.ConversationItemCreate, ev.ResponseCreate)
+
+
+@dataclass(slots=True)
+class _Told:
+    """Sums of what was said, for the average exchange."""
+
+    turns: int = 0
+    user_ms: int = 0
+    replies: int = 0
+    reply_audio: int = 0
+    reply_text: int = 0
+    instructions: str = ""
+
+    def typical(self) -> Typical:
+        """The average so far; what is usual elsewhere until four exchanges have been heard."""
+        if self.turns < 4 or self.replies < 4:
+            return Typical(instructions=self.instructions)
+        return Typical(
+            user_ms=self.user_ms // self.turns,
+            user_words=max(1, self.user_ms // self.turns * 27 // 10_000),  # 2.7 words a second (COST.md section 10)
+            reply_audio=self.reply_audio // self.replies,
+            reply_text=self.reply_text // self.replies,
+            instructions=self.instructions,
+        )
 
 
 class Session:
@@ -98,15 +127,21 @@ class Session:
         self._service = service
         self._laws = laws
         self.meter = Meter(self._find(model))
+        known = laws or prior(service, model or "")
+        self._expectation = Expectation(known)
+        self.alternatives = Alternatives(known, self.meter.rates, summary_rates=self._find(summary_model))
+        """What this conversation would have cost under other memories, and its floor."""
+        self._told = _Told()
         self._ack_timeout_s = ack_timeout_s
         self._awaited_until: float | None = None
         self._began: float | None = None
+        self._foreseen: Foreseen | None = None
         self._actions: deque[Action] = deque()
         self._remembering = Remembering(
             self.conversation,
             self.exchanges,
             _memory(memory),
-            laws=self.laws,
+            laws=known,
             ids=ids,
             ack_timeout_s=ack_timeout_s,
             actions=self._actions,
@@ -114,14 +149,20 @@ class Session:
         )
         self._remembering.past.rates = self.meter.rates
         self._remembering.past.summary_rates = self._find(summary_model)
+        self._remembering.past.typical = self._told.typical
 
     def _find(self, model: str | None) -> Rates | None:
         return self._rates.find(model) if model else None
 
     @property
     def laws(self) -> Laws:
-        """How this service counts, caches and forgets, as far as we know."""
-        return self._laws or prior(self._service, self._model or self.conversation.model or "")
+        """How this service counts, caches and forgets, as learned so far."""
+        return self._expectation.laws
+
+    @property
+    def learned_from(self) -> int:
+        """How many responses the laws have learned from."""
+        return self._expectation.responses
 
     @property
     def memory(self) -> Memory:
@@ -142,14 +183,21 @@ class Session:
             self._actions.append(ToApp(raw, event))
             return
         outcome = self._remembering.answer(event)
+        entering = event.item.get("id", "") if isinstance(event, ev.ConversationItemAdded) else ""
+        entering = "" if entering in self.conversation else entering
         item = self.conversation.get(outcome.edit.item_id) if outcome is not None else None
         self.conversation.read(event)
         if outcome is None and not self._remembering.is_ours(event):
             self._actions.append(ToApp(raw, event))
+        if entering and not self._remembering.is_ours(event):
+            self._enter(entering)
+        self._foresee(event)
         self._take_in(event, now)
         self._remembering.followed(event)
-        self.meter.elapsed(int((now - self._began) * 1000))
+        self._elapsed(now)
         if outcome is not None:
+            if isinstance(outcome.edit, Delete) and outcome.edit.why in ("not heard", "empty", "drift"):
+                self.alternatives.left(outcome.edit.item_id)
             self._remembering.settle(outcome, item)
         self._edit(now)
 
@@ -158,6 +206,7 @@ class Session:
         event = ev.read(raw)
         self.conversation.said(event)
         self._remembering.asked(event)
+        self._expectation.said(event)
         if isinstance(event, ev.ResponseCreate):
             self._expect_response(now)
             raw = self._remembering.select(raw, event)
@@ -202,8 +251,7 @@ class Session:
         """The conversation is over: nothing more will be sent."""
         self.ended = True
         self._remembering.abandon()
-        if self._began is not None:
-            self.meter.elapsed(int((now - self._began) * 1000))
+        self._elapsed(now)
 
     # --- what goes out ---------------------------------------------------------------------------------------
 
@@ -239,6 +287,8 @@ class Session:
                 item = self.conversation.get(wire.get("id", ""))
                 if item is not None:
                     self.exchanges.entered(item, *self.conversation.neighbours(item.id))
+            case ev.ConversationItemTruncated(item_id=item_id, audio_end_ms=heard_ms):
+                self.alternatives.cut(item_id, heard_ms)
             case ev.InputAudioBufferCommitted():
                 if self.conversation.answers_by_itself:
                     self._expect_response(now)
@@ -255,6 +305,26 @@ class Session:
             case _:
                 pass
 
+    def _enter(self, item_id: str) -> None:
+        """An item entered that we did not write. What a response makes is told when it is over."""
+        item = self.conversation.get(item_id)
+        if item is not None and not item.in_progress:
+            self.alternatives.said(item)
+            if item.role == "user" and item.audio_ms:
+                self._told.turns += 1
+                self._told.user_ms += item.audio_ms
+
+    def _foresee(self, event: ev.Event) -> None:
+        """Reckon what a response will read, and learn from what it is reported to have read."""
+        self._foreseen = self._expectation.read(event, self.conversation)
+        if self._foreseen is not None and self._foreseen.usage is not None:
+            self._remembering.past.laws = self.alternatives.laws = self.laws
+
+    def _elapsed(self, now: float) -> None:
+        if self._began is not None:
+            self.meter.elapsed(int((now - self._began) * 1000))
+            self.alternatives.elapsed(int((now - self._began) * 1000))
+
     def _expect_response(self, now: float) -> None:
         self._awaited_until = now + self._ack_timeout_s
 
@@ -262,8 +332,13 @@ class Session:
         """Once the service names its model, price by it, unless the user's own name for it has prices."""
         if self.meter.rates is None:
             self.meter.rates = self._find(self._model) or self._find(self.conversation.model)
-            self._remembering.past.rates = self.meter.rates
-        self._remembering.past.laws = self.laws
+            self._remembering.past.rates = self.alternatives.rates = self.meter.rates
+            if self._laws is None and self.learned_from == 0:
+                self._expectation.laws = prior(self._service, self._model or self.conversation.model or "")
+                self._remembering.past.laws = self.alternatives.laws = self.laws
+        settings = self.conversation.settings
+        self.alternatives.configured(settings.get("instructions"), settings.get("tools") or ())
+        self._told.instructions = settings.get("instructions") or ""
         transcription = self.conversation.transcription_model
         if transcription is not None:
             self.meter.transcription_rates = self._find(transcription)
@@ -274,6 +349,7 @@ class Session:
         item = self.conversation.get(event.item_id)
         usage = TranscriptionUsage.from_wire(event.usage)
         cost = self.meter.transcription(event.item_id, usage, item.audio_ms if item else 0)
+        self.alternatives.transcribed(event.item_id, event.transcript, cost)
         self._actions.append(Transcribed(event.item_id, cost))
 
     def _count_response(self, event: ev.ResponseDone) -> None:
@@ -282,13 +358,20 @@ class Session:
         out_of_band = "conversation_id" in response and response["conversation_id"] is None
         usage = Usage.from_wire(response.get("usage"), top_level=event.usage)
         cost = self.meter.response(response_id, status, usage, kind="out_of_band" if out_of_band else "reply")
-        self._actions.append(Charged(response_id, status, usage, cost))
+        expected = self._foreseen.expected if self._foreseen is not None else None
+        self._actions.append(Charged(response_id, status, usage, cost, expected))
         if out_of_band:
+            self.alternatives.aside(cost)
             return
         made = (self.conversation.get(item.get("id", "")) for item in response.get("output") or ())
         items = [item for item in made if item is not None]
         if self.exchanges.responded(response_id, status, items):
             self._actions.append(GhostTurn(response_id))
+        self.alternatives.replied(response_id, items, usage)
+        if usage is not None and usage.audio_out:
+            self._told.replies += 1
+            self._told.reply_audio += usage.audio_out
+            self._told.reply_text += usage.text_out
         self._remembering.responded(response, items)
 
     # --- forgotten -------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ DETECTION: list[dict[str, Any] | None] = [
 ]
 
 MEMORIES = ["everything", "last:1", "last:3", "last:5", "exchanges:1", "exchanges:2", "window:60:20", "written"]
-MEMORIES += ["written:notes", "summary:60:20", "summary"]
+MEMORIES += ["written:notes", "summary:60:20", "summary", "auto"]
 KINDS = ["create", "delete", "truncate"]
 
 faults = st.builds(
@@ -389,7 +389,7 @@ class Joined(RuleBasedStateMachine):
             return
         self.slow = False
         self.move_all()
-        self.time_passes(30.0)
+        self.time_passes(90.0)
         self.move_all()
         assert self.nothing_on_its_way
         self.they_agree()
