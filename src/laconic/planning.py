@@ -20,7 +20,7 @@ __all__ = ["Planner"]
 @dataclass(slots=True, eq=False)
 class _Running:
     plan: Plan
-    waiting: set[str] = field(default_factory=set[str])
+    waiting: list[Edit] = field(default_factory=list[Edit])
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
 
 
@@ -28,31 +28,37 @@ class Planner:
     """The plans of one conversation."""
 
     def __init__(self) -> None:
-        self._running: list[_Running] = []
+        self._running: dict[_Running, None] = {}
+        self._about: dict[str, _Running] = {}  # the plan each item belongs to
         self._unsent: deque[tuple[_Running, Edit]] = deque()
-        self._sent: dict[str, _Running] = {}
+        self._sent: dict[str, list[tuple[_Running, Edit]]] = {}  # by item: a plan may reach beyond its own items
         self._asked: dict[int, _Running] = {}
         self._asks = 0
         self._new_asks: deque[tuple[int, Ask]] = deque()
 
+    def __len__(self) -> int:
+        """How many plans are under way."""
+        return len(self._running)
+
     def busy(self, item_id: str) -> bool:
         """Whether a plan under way is about this item."""
-        return any(item_id in running.plan.item_ids for running in self._running)
+        return item_id in self._about
 
     def begin(self, plan: Plan) -> None:
         """Take a plan's first wish, unless another plan has one of its items."""
-        if any(self.busy(item_id) for item_id in plan.item_ids):
+        if any(item_id in self._about for item_id in plan.item_ids):
             plan.steps.close()
             return
         running = _Running(plan)
-        self._running.append(running)
+        self._running[running] = None
+        self._about.update(dict.fromkeys(plan.item_ids, running))
         self._go_on(running, None)
 
     def unsent(self) -> Iterator[Edit]:
         """Edits to send now, in order; each is given out once and must be answered by `settle`."""
         while self._unsent:
             running, edit = self._unsent.popleft()
-            self._sent[edit.item_id] = running
+            self._sent.setdefault(edit.item_id, []).append((running, edit))
             yield edit
 
     def asks(self) -> Iterator[tuple[int, Ask]]:
@@ -65,14 +71,18 @@ class Planner:
         return item_id in self._sent
 
     def settle(self, outcome: Outcome) -> None:
-        """An edit was answered. What is no plan's is let be."""
-        running = self._sent.pop(outcome.edit.item_id, None)
-        if running is None:
-            return
-        running.outcomes.append(outcome)
-        running.waiting.discard(outcome.edit.item_id)
-        if not running.waiting:
-            self._go_on(running, running.outcomes)
+        """An edit was answered. What is no plan's is let be, even if it is about an item some plan is changing."""
+        sent = self._sent.get(outcome.edit.item_id, [])
+        for running, edit in sent:
+            if edit is outcome.edit:
+                sent.remove((running, edit))
+                if not sent:
+                    del self._sent[edit.item_id]
+                running.outcomes.append(outcome)
+                running.waiting.remove(edit)
+                if not running.waiting:
+                    self._go_on(running, running.outcomes)
+                return
 
     def summarised(self, ask_id: int, summary: str | None) -> None:
         """A summary came, or will not come (None)."""
@@ -84,11 +94,8 @@ class Planner:
         """The conversation is over."""
         for running in self._running:
             running.plan.steps.close()
-        self._running.clear()
-        self._unsent.clear()
-        self._new_asks.clear()
-        self._sent.clear()
-        self._asked.clear()
+        for of_plans in (self._running, self._about, self._unsent, self._sent, self._asked, self._new_asks):
+            of_plans.clear()
 
     def _go_on(self, running: _Running, answer: list[Outcome] | str | None) -> None:
         try:
@@ -96,7 +103,9 @@ class Planner:
             while not isinstance(wish, Ask) and not wish:
                 wish = running.plan.steps.send([])
         except StopIteration:
-            self._running.remove(running)
+            del self._running[running]
+            for item_id in running.plan.item_ids:
+                del self._about[item_id]
             return
         if isinstance(wish, Ask):
             self._asks += 1
@@ -104,5 +113,5 @@ class Planner:
             self._new_asks.append((self._asks, wish))
             return
         running.outcomes = []
-        running.waiting = {edit.item_id for edit in wish}
+        running.waiting = list(wish)
         self._unsent.extend((running, edit) for edit in wish)
