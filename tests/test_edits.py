@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from playbook import counter
 
 from laconic import events as ev
-from laconic.edits import Delete, Edits, Outcome, Truncate
+from laconic.edits import Delete, Edits, Insert, Outcome, Truncate
 
 
 def edits() -> Edits:
@@ -173,3 +174,117 @@ def test_answers_to_what_the_app_did_not_ask_are_let_be() -> None:
     assert under_way.answer(ev.ConversationItemDeleted(item_id="x")) is None
     assert under_way.answer(refusal("item_delete_invalid_item_id", "x")) is None
     assert under_way.answer(ev.ConversationItemTruncated(item_id="x")) is None
+
+
+def words(item_id: str = "w") -> dict[str, str]:
+    return {"id": item_id, "type": "message", "role": "system"}
+
+
+def entered(item_id: str, previous: str | msgspec.UnsetType | None = msgspec.UNSET) -> ev.ConversationItemAdded:
+    return ev.ConversationItemAdded(item={"id": item_id}, previous_item_id=previous)
+
+
+def test_an_insert_says_what_and_where() -> None:
+    under_way = edits()
+    assert under_way.send(Insert(words(), "a"), 0.0) == {
+        "event_id": "ours_1",
+        "type": "conversation.item.create",
+        "previous_item_id": "a",
+        "item": words(),
+    }
+    assert "w" in under_way
+
+
+@pytest.mark.parametrize(
+    ("behind", "previous", "result"),
+    [
+        ("a", "a", "done"),
+        ("a", "b", "misplaced"),
+        ("a", None, "misplaced"),
+        ("a", msgspec.UNSET, "done"),
+        ("root", None, "done"),
+        ("root", "root", "done"),
+        ("root", "b", "misplaced"),
+    ],
+)
+def test_an_insert_is_done_where_it_was_asked_for(
+    behind: str, previous: str | msgspec.UnsetType | None, result: str
+) -> None:
+    """A server that says nothing about the place is believed; one that appends says so."""
+    under_way = edits()
+    under_way.send(Insert(words(), behind), 0.0)
+    outcome = under_way.answer(entered("w", previous))
+    assert outcome is not None
+    assert outcome.result == result
+    assert under_way.supports("create")
+
+
+def test_what_somebody_else_wrote_is_not_ours() -> None:
+    under_way = edits()
+    under_way.send(Insert(words(), "a"), 0.0)
+    assert under_way.answer(entered("theirs")) is None
+    assert under_way.answer(ev.ConversationItemAdded(item={})) is None
+    assert "w" in under_way
+
+
+def test_the_apps_own_unnamed_item_is_answered_by_whatever_enters() -> None:
+    """Then an unclear error about a create can only be ours."""
+    under_way = edits()
+    under_way.asked(ev.ConversationItemCreate(item={"type": "message"}))
+    under_way.send(Insert(words(), "a"), 0.0)
+    assert under_way.answer(entered("named_by_the_service", "a")) is None
+    outcome = under_way.answer(refusal("item_create_failed", "no"))
+    assert outcome is not None
+    assert outcome.result == "refused"
+
+
+def test_an_insert_is_not_sent_twice_but_may_come_late() -> None:
+    """Written twice would be there twice."""
+    under_way = edits()
+    insert = Insert(words(), "a")
+    under_way.send(insert, 0.0)
+    assert under_way.expire(5.0) == ([], [Outcome(insert, "unanswered", "no answer")])
+    assert under_way.tried("w")
+    assert under_way.answer(entered("w", "a")) == Outcome(insert, "done")
+    assert not under_way.tried("w")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("invalid_value", "no assistant text", "ours_1"),
+        refusal("invalid_value", "item 'written_1' is not welcome"),
+        refusal("item_create_invalid_previous_item_id", "there is no item 'item_before'"),
+        refusal("item_create_failed", "no"),
+    ],
+    ids=["by event id", "by its own id", "by the item before it", "by kind alone"],
+)
+def test_an_insert_that_is_refused_is_refused_however_the_error_is_matched(error: ev.Error) -> None:
+    """Even where it says that something does not exist: what we wrote cannot be gone."""
+    under_way = edits()
+    under_way.send(Insert(words("written_1"), "item_before"), 0.0)
+    outcome = under_way.answer(error)
+    assert outcome is not None
+    assert outcome.result == "refused"
+    assert not under_way.tried("written_1"), "nothing is kept of an id that nobody will use again"
+
+
+def test_of_two_inserts_the_item_before_tells_which_was_refused() -> None:
+    under_way = edits()
+    first, second = Insert(words("w1"), "item_u1"), Insert(words("w2"), "item_a1")
+    under_way.send(first, 0.0)
+    under_way.send(second, 0.0)
+    outcome = under_way.answer(refusal("item_create_invalid_previous_item_id", "no item 'item_a1'"))
+    assert outcome is not None
+    assert outcome.edit is second
+    assert under_way.answer(refusal("item_delete_invalid_item_id", "no item 'item_u1'")) is None, "a delete's error"
+
+
+def test_what_was_given_up_is_forgotten_with_its_item() -> None:
+    """The app deletes a reply that we could not cut."""
+    under_way = edits()
+    under_way.send(Truncate("a", 0, 100), 0.0)
+    under_way.answer(refusal("odd", "", "ours_1"))
+    assert under_way.tried("a")
+    assert under_way.answer(ev.ConversationItemDeleted(item_id="a")) is None
+    assert not under_way.tried("a")

@@ -6,9 +6,9 @@ exist that never acknowledge (Hugging Face speech-to-speech, PROTOCOL §11) and 
 (livekit#7073), so every edit has a deadline, is tried once more, and is then given up. A service that leaves
 two edits of a kind unanswered, or refuses three, before ever doing one, is taken not to support that kind.
 
-Matching an error to its edit: by event id; else by the item id quoted in the message, because `event_id` is
-null on some services (livekit#3344, Voice Live); else, if just one edit is under way, the code names its kind
-and the app has not asked for one of that kind itself, by that.
+Matching an error to its edit: by event id; else by the item id quoted in the message (of an insert: its own, or that
+of the item it was to follow), because `event_id` is null on some services (livekit#3344, Voice Live); else, if just one
+edit is under way, the code names its kind and the app has not asked for one of that kind itself, by that.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Delete:
 
     item_id: str
     why: str
-    """For the caller's eyes: `memory`, `not heard`, `empty`, `written`, `folded`."""
+    """For the caller's eyes: `memory`, `not heard`, `empty`, `written`, `folded`, `undone`, `drift`."""
 
     kind = "delete"
 
@@ -165,7 +165,9 @@ class Edits:
         """What an event of the service says about an edit of ours; None if it is about something else."""
         match event:
             case ev.ConversationItemDeleted(item_id=item_id):
-                return self._acknowledged(item_id, "delete")
+                outcome = self._acknowledged(item_id, "delete")
+                self._given_up.pop(item_id, None)
+                return outcome
             case ev.ConversationItemTruncated(item_id=item_id):
                 return self._acknowledged(item_id, "truncate")
             case ev.ConversationItemAdded(item=item, previous_item_id=previous):
@@ -196,8 +198,7 @@ class Edits:
         outcome = self._acknowledged(item_id, "create")
         if outcome is None or not isinstance(outcome.edit, Insert):
             return None
-        asked = None if outcome.edit.behind == "root" else outcome.edit.behind
-        if isinstance(previous, msgspec.UnsetType) or (previous or None) == asked:
+        if isinstance(previous, msgspec.UnsetType) or (previous or "root") == outcome.edit.behind:
             return outcome
         return Outcome(outcome.edit, "misplaced", "the service put it elsewhere")
 
@@ -216,7 +217,8 @@ class Edits:
             self._record(sent.edit.kind).done += 1  # it understood the edit
             return Outcome(sent.edit, "gone", error.message)
         self._record(sent.edit.kind).refused += 1
-        self._given_up[item_id] = sent.edit
+        if not isinstance(sent.edit, Insert):  # what was not written has an id nobody will use again
+            self._given_up[item_id] = sent.edit
         return Outcome(sent.edit, "refused", error.message)
 
     def _matching(self, error: ev.ErrorDetail) -> _Sent | None:
@@ -226,6 +228,8 @@ class Edits:
             if mine:
                 return mine[0]
         quoted = [sent for sent in waiting if sent.edit.item_id in error.message]
+        if error.event_id is None and "item_create" in (error.code or ""):
+            quoted += [sent for sent in waiting if isinstance(sent.edit, Insert) and sent.edit.behind in error.message]
         if quoted:
             return quoted[0]
         if error.event_id is None and len(waiting) == 1 and f"item_{waiting[0].edit.kind}" in (error.code or ""):
