@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from laconic.laws import prior
@@ -11,12 +12,16 @@ from laconic.simulator.composing import MindAndVoice, Says
 from laconic.simulator.faults import Faults
 from laconic.simulator.habits import Habits
 from laconic.simulator.ids import Ids
-from laconic.simulator.listening import Hears
+from laconic.simulator.listening import Hears, TurnTaking
 from laconic.simulator.minds import Facts, Mind
 from laconic.simulator.service import Service
 from laconic.simulator.turns import Turns
 
 __all__ = ["Parts"]
+
+
+def _on_samples(finished: Callable[[int, int], bool]) -> TurnTaking:
+    return Turns(finished=finished)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +41,8 @@ class Parts:
     """Share of responses, 0 to 1, that read from the prompt cache; None as the model's laws have it."""
     keeps_reply_audio: bool | None = None
     """Whether the sound of old replies stays in the input; None as the model's laws have it."""
+    turns: Callable[[Callable[[int, int], bool]], TurnTaking] = _on_samples
+    """Makes the turn-taking of one connection. Anything simpler than voice detection is for experiments."""
     seed: int = 0
     _connections: int = 0
 
@@ -52,7 +59,7 @@ class Parts:
         return Service(
             habits,
             ids=Ids(line),
-            turns=lambda finished: Turns(finished=finished),
+            turns=self.turns,
             hearing=self.hearing,
             composer=MindAndVoice(self.mind, self.voice, commentary=self.commentary),
             bill=Bill(laws, hits=draws.draw, cache=PromptCache(laws.cache_block)),
