@@ -61,6 +61,18 @@ def test_every_model_of_the_collected_prices_is_in_the_table() -> None:
     assert [name for name in names if TABLE.find(name) is None] == []
 
 
+def test_text_models_have_text_prices_alone() -> None:
+    texts = [rates for rates in TABLE if rates.kind == "text"]
+    assert len(texts) >= 5
+    for rates in texts:
+        assert None not in (rates.text_in, rates.text_cached, rates.text_out)
+        assert (rates.audio_in, rates.audio_out, rates.image_in, rates.per_minute) == (None, None, None, None)
+    nano = TABLE.find("gpt-5.4-nano-2026-03-17")
+    assert nano is not None
+    assert (nano.text_in, nano.text_cached, nano.text_out) == (200, 20, 1_250)
+    assert load('[text."my own"]\ntext_in = 1\n').find("my own") == Rates(name="my own", kind="text", text_in=1_000)
+
+
 def test_prices_are_whole_nano_units() -> None:
     rates = TABLE.find("gpt-realtime")
     assert rates is not None

@@ -6,7 +6,8 @@
     ├── Refused                 4   the service said no: key, model, dialect, quota
     ├── Unreachable             5   no connection could be made
     ├── Dropped                 6   a connection that stood has ended
-    └── NoDevice                7   no sound device, or one that vanished
+    ├── NoDevice                7   no sound device, or one that vanished
+    └── SummaryFailed           8   no summary could be had; the conversation goes on without
 
 Each carries one sentence that says what is wrong, where, and what to do, in English and, where a caller may
 meet it while talking, in Japanese. A user's mistake is never a traceback: the command line prints the
@@ -15,9 +16,12 @@ sentence and leaves with the exit code.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-__all__ = ["BadInput", "Dropped", "LaconicError", "NoDevice", "NoKey", "Refused", "Unreachable"]
+if TYPE_CHECKING:
+    from laconic.usage import Usage
+
+__all__ = ["BadInput", "Dropped", "LaconicError", "NoDevice", "NoKey", "Refused", "SummaryFailed", "Unreachable"]
 
 
 class LaconicError(Exception):
@@ -69,3 +73,17 @@ class NoDevice(LaconicError):
     """A sound device is missing, busy, or went away."""
 
     exit_code = 7
+
+
+class SummaryFailed(LaconicError):
+    """A text model was asked for a summary and there is none, or none that can be used. It may have cost something."""
+
+    exit_code = 8
+
+    def __init__(
+        self, sentence: str, ja: str | None = None, *, usage: Usage | None = None, model: str | None = None
+    ) -> None:
+        super().__init__(sentence, ja)
+        self.usage = usage
+        """What the model read and wrote all the same; None if it never got there, or did not say."""
+        self.model = model

@@ -29,7 +29,7 @@ class Rates:
 
     name: str
     kind: str = "models"
-    """`models`, or `transcription` for what writes down the user's turns."""
+    """`models`, `transcription` for what writes down the user's turns, `text` for what writes summaries."""
     service: str = "yours"
     currency: str = "USD"
     """`USD` or `CNY`."""
@@ -86,7 +86,7 @@ _PER_TOKEN = (
 )
 _OTHER_PRICES = ("per_minute", "standby_per_minute", "per_message")
 _FIELDS = {field.name for field in fields(Rates)} - {"name", "kind"}
-_KINDS = ("models", "transcription")
+_KINDS = ("models", "transcription", "text")
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
@@ -133,7 +133,9 @@ def _read(text: str, where: str, below: Mapping[str, Rates]) -> dict[str, Rates]
     for kind, models in tables.items():
         if kind not in _KINDS or not isinstance(models, dict):
             place = f"{where}, line {_line(text, kind)}"
-            raise BadInput(f'{place}: "{kind}" is no table of prices; use [models."…"] or [transcription."…"].')
+            raise BadInput(
+                f'{place}: "{kind}" is no table of prices; use [models."…"], [transcription."…"] or [text."…"].'
+            )
         for name, entry in cast("dict[str, Any]", models).items():
             if not isinstance(entry, dict):
                 place = f"{where}, line {_line(text, name)}"

@@ -50,6 +50,7 @@ def test_the_list_shows_prices_in_their_columns(capsys: pytest.CaptureFixture[st
     assert found == ["gpt-realtime-2.1", "4", "0.40", "24", "32", "0.40", "64", "5", "0.50"]
     assert "gpt-transcribe            0.0045 USD a minute" in lines
     assert "gpt-4o-transcribe         text 2.50, audio 6, out 10 USD for 1M tokens" in lines
+    assert "gpt-5.4-nano              text 0.20, cached 0.02, out 1.25 USD for 1M tokens" in lines
     assert "grok-voice-latest         0.08 USD a minute, 0.004 USD a message" in lines
     assert "Without a known price: qwen-audio-3.0-realtime" in lines
 

@@ -113,6 +113,7 @@ def _listing(table: RateTable, today: date) -> Iterator[str]:
         yield ""
     yield from _by_time("Billed by time", [rates for rates in table if rates.kind == "models" and rates.by_time], today)
     yield from _by_time("Input transcription", [rates for rates in table if rates.kind == "transcription"], today)
+    yield from _by_time("Summaries", [rates for rates in table if rates.kind == "text"], today)
     if unpriced := [rates.name for rates in table if not rates.priced]:
         yield f"Without a known price: {', '.join(unpriced)}"
     yield "† shut down. `laconic rates MODEL` gives sources, dates and remarks."
@@ -131,9 +132,10 @@ def _by_time(title: str, group: Sequence[Rates], today: date) -> Iterator[str]:
             )
             if price is not None
         ]
-        if rates.audio_in is not None:
-            columns = (("text", rates.text_in), ("audio", rates.audio_in), ("out", rates.text_out))
-            words = [", ".join(f"{name} {_per_million(price)}" for name, price in columns)]
+        if rates.text_in is not None:
+            named = ("text", rates.text_in), ("cached", rates.text_cached), ("audio", rates.audio_in)
+            columns = (*named, ("out", rates.text_out))
+            words = [", ".join(f"{name} {_per_million(price)}" for name, price in columns if price is not None)]
             words[0] += f" {rates.currency} for 1M tokens"
         yield f"{_name(rates, today):{_NAME_WIDTH}}  {', '.join(words)}"
     yield ""
@@ -141,7 +143,8 @@ def _by_time(title: str, group: Sequence[Rates], today: date) -> Iterator[str]:
 
 def _detail(rates: Rates) -> Iterator[str]:
     """Everything known of one model, one field a line."""
-    yield f"{rates.name} ({rates.service}{', input transcription' if rates.kind == 'transcription' else ''})"
+    kind = {"transcription": ", input transcription", "text": ", summaries"}.get(rates.kind, "")
+    yield f"{rates.name} ({rates.service}{kind})"
     for field in dataclasses.fields(Rates):
         value = getattr(rates, field.name)
         if value in (None, (), "") or field.name in ("name", "kind", "service", "currency"):

@@ -26,7 +26,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 from laconic.dialects import Dialect
 from laconic.errors import BadInput, NoKey
 
-__all__ = ["DEFAULT_MODEL", "SERVICES", "Endpoint", "endpoint", "is_loopback"]
+__all__ = ["DEFAULT_MODEL", "SERVICES", "Endpoint", "checked_address", "endpoint", "is_loopback", "secret"]
 
 SERVICES = ("openai", "azure", "simulator")
 
@@ -73,7 +73,8 @@ class Endpoint:
         return text
 
     def __repr__(self) -> str:
-        return f"Endpoint({self.service}, {self.shown}, headers={sorted(self.headers)}, dialect={self.dialect})"
+        kind = type(self).__name__
+        return f"{kind}({self.service}, {self.shown}, headers={sorted(self.headers)}, dialect={self.dialect})"
 
 
 def endpoint(
@@ -118,7 +119,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _openai(model: str | None, dialect: Dialect | None, env: Mapping[str, str]) -> Endpoint:
-    key, source = _secret(env, "OPENAI_API_KEY")
+    key, source = secret(env, "OPENAI_API_KEY")
     if key is None:
         raise NoKey(
             "OPENAI_API_KEY is not set; set it to a key from platform.openai.com, "
@@ -165,8 +166,8 @@ def _azure(
             ja="Azure のデプロイ名がありません。モデルをデプロイしたときの名前を "
             "AZURE_OPENAI_DEPLOYMENT か --deployment で指定してください。",
         )
-    key, source = _secret(env, "AZURE_OPENAI_API_KEY")
-    token, token_source = _secret(env, "AZURE_OPENAI_AD_TOKEN")
+    key, source = secret(env, "AZURE_OPENAI_API_KEY")
+    token, token_source = secret(env, "AZURE_OPENAI_AD_TOKEN")
     if key is not None:
         headers = {"api-key": key}
     elif token is not None:
@@ -205,7 +206,7 @@ def _azure_base(resource: str) -> str:
 
 
 def _given(address: str, model: str | None, dialect: Dialect | None, env: Mapping[str, str]) -> Endpoint:
-    parts = _checked(address, "--service", ("ws", "wss"))
+    parts = checked_address(address, "--service", ("ws", "wss"))
     address = address.partition("#")[0]
     host, path = parts.hostname or "", parts.path
     on_azure = host.endswith(".azure.com")
@@ -215,13 +216,13 @@ def _given(address: str, model: str | None, dialect: Dialect | None, env: Mappin
     if parts.scheme == "wss" or is_loopback(host):
         # Never in the clear to another machine: that key was made for somebody else.
         names.append("OPENAI_API_KEY")
-    key, source = _secret(env, *names)
+    key, source = secret(env, *names)
     headers: dict[str, str] = {}
     if key is not None:
         # On Azure a bearer token is Entra's, and a key goes by the name of api-key (migration guide, see above).
         headers = {"api-key": key} if on_azure else {"Authorization": f"Bearer {key}"}
     elif on_azure:
-        token, source = _secret(env, "AZURE_OPENAI_AD_TOKEN")
+        token, source = secret(env, "AZURE_OPENAI_AD_TOKEN")
         if token is not None:
             headers = {"Authorization": f"Bearer {token}"}
     if dialect is None and "/voice-live/" in path:
@@ -235,7 +236,7 @@ def _given(address: str, model: str | None, dialect: Dialect | None, env: Mappin
 # --- addresses ---------------------------------------------------------------------------------------------------
 
 
-def _checked(address: str, source: str, schemes: tuple[str, ...]) -> SplitResult:
+def checked_address(address: str, source: str, schemes: tuple[str, ...]) -> SplitResult:
     """The parts of an address, or one sentence about it; `source` is the variable or flag it came from."""
     try:
         parts = urlsplit(address)
@@ -254,7 +255,7 @@ def _checked(address: str, source: str, schemes: tuple[str, ...]) -> SplitResult
 
 def _socket_url(base: str, source: str) -> str:
     """http → ws, https → wss; without trailing slash."""
-    parts = _checked(base, source, ("https", "wss", "http", "ws"))
+    parts = checked_address(base, source, ("https", "wss", "http", "ws"))
     scheme = {"https": "wss", "http": "ws"}.get(parts.scheme, parts.scheme)
     return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
@@ -281,7 +282,7 @@ def _redacted(query: str) -> str:
 # --- keys --------------------------------------------------------------------------------------------------------
 
 
-def _secret(env: Mapping[str, str], *names: str) -> tuple[str | None, str | None]:
+def secret(env: Mapping[str, str], *names: str) -> tuple[str | None, str | None]:
     """The first of these variables that is set, or that names a file by its _FILE sibling; and which it was."""
     for name in names:
         if value := env.get(name, "").strip():

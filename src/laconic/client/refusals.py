@@ -29,7 +29,16 @@ from laconic.client.endpoints import Endpoint
 from laconic.errors import BadInput, Dropped, LaconicError, Refused, Unreachable
 from laconic.events import Error
 
-__all__ = ["another_language", "closed_at_once", "dropped", "handshake", "is_fatal", "refused"]
+__all__ = [
+    "another_language",
+    "closed_at_once",
+    "dropped",
+    "error_of",
+    "handshake",
+    "is_fatal",
+    "quote",
+    "refused",
+]
 
 _KEY = {"invalid_api_key", "authentication_error", "Unauthorized", "PermissionDenied", "401"}
 _ACCOUNT = {"account_deactivated", "insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"}
@@ -74,7 +83,7 @@ def closed_at_once(endpoint: Endpoint, closed: ConnectionClosed) -> LaconicError
 def _no(endpoint: Endpoint, codes: set[str], message: str) -> LaconicError:
     """The sentence for a refusal known by its codes; the service's own words for any other."""
     who, who_ja, where = _name(endpoint), _name_ja(endpoint), endpoint.shown
-    said = _quote(endpoint, message)
+    said = quote(endpoint, message)
     if codes & _KEY or "ncorrect API key" in message:
         return _key_refused(endpoint, said)
     if _BETA in codes:
@@ -212,8 +221,8 @@ def _was_refused(error: OSError) -> bool:
 
 def _status(endpoint: Endpoint, status: int, body: bytes, location: str | None) -> LaconicError:
     """An HTTP answer in place of a WebSocket."""
-    codes, message = _error_of(body)
-    said = _quote(endpoint, message or f"HTTP {status}")
+    codes, message = error_of(body)
+    said = quote(endpoint, message or f"HTTP {status}")
     where = endpoint.shown
     if status == 401 and not codes & (_ACCOUNT | _MODEL):
         return _key_refused(endpoint, said)
@@ -260,7 +269,7 @@ def _status(endpoint: Endpoint, status: int, body: bytes, location: str | None) 
     return _no(endpoint, codes, message or f"HTTP {status}")
 
 
-def _error_of(body: bytes) -> tuple[set[str], str]:
+def error_of(body: bytes) -> tuple[set[str], str]:
     """Codes and message of an error in a JSON body, in the shapes OpenAI and Azure use; nothing for any other body."""
     try:
         found: Any = json.loads(body)
@@ -282,7 +291,7 @@ def _unreachable(what: str, ja: str, do: str, do_ja: str) -> Unreachable:
 
 def another_language(endpoint: Endpoint, message: str) -> Unreachable:
     """The connection stands and the first message is nothing the Realtime protocol has."""
-    said = _quote(endpoint, message)
+    said = quote(endpoint, message)
     return _unreachable(
         f"what answers at {endpoint.shown} does not speak the Realtime protocol (it began with {said!r})",
         f"{endpoint.shown} は Realtime プロトコルを話していません（最初の言葉: {said}）",
@@ -318,7 +327,7 @@ def _closing(closed: ConnectionClosed) -> tuple[int, str]:
 
 def _code(endpoint: Endpoint, closed: ConnectionClosed) -> str:
     code, reason = _closing(closed)
-    return f"code {code}, {_quote(endpoint, reason)}" if reason else f"code {code}"
+    return f"code {code}, {quote(endpoint, reason)}" if reason else f"code {code}"
 
 
 # --- words -------------------------------------------------------------------------------------------------------
@@ -332,7 +341,7 @@ def _name_ja(endpoint: Endpoint) -> str:
     return {"simulator": "代役サービス"}.get(endpoint.service) or _NAMES.get(endpoint.service, "サービス")
 
 
-def _quote(endpoint: Endpoint, text: str) -> str:
+def quote(endpoint: Endpoint, text: str) -> str:
     """A service's own words on one line, short, without any key of ours."""
     text = " ".join(endpoint.hide_keys(text).split()).rstrip(".")
     return text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…"
