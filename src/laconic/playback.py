@@ -15,14 +15,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from typing import Any
 
 from laconic.conversation import Conversation
 from laconic.edits import Delete, Edit, Truncate
+from laconic.items import Item
 
 __all__ = ["Playback", "heard_words"]
 
 _NEARLY_ALL_MS = 100
 """A reply heard up to here before its end is heard: its last frames may still be in the device."""
+_REPLIES_FOLLOWED = 64
+"""No speaker is further behind than that, even if it tells us nothing."""
 
 
 @dataclass(slots=True)
@@ -38,11 +42,14 @@ class Playback:
 
     def sounded(self, item_id: str) -> None:
         """Sound of this item arrived: it will play."""
-        self._heard.setdefault(item_id, {})
+        if item_id not in self._heard:
+            self._heard[item_id] = {}
+            _limit(self._heard)
 
     def worded(self, item_id: str, received_ms: int, length: int) -> None:
         """When this much sound had come, so many characters of the transcript had."""
         self._came.setdefault(item_id, []).append((received_ms, length))
+        _limit(self._came)
 
     def heard(self, item_id: str, content_index: int, ms: int) -> None:
         """The speaker has played this much of a part."""
@@ -93,14 +100,34 @@ class Playback:
             if not any(parts.get(index, ms) for index, ms in received.items()):
                 due.append(Delete(item_id, "not heard"))
                 continue
-            for index, ms in parts.items():
-                if ms >= received.get(index, 0):
-                    continue
-                came = self._came.get(item_id, [])
-                self._words[item_id] = heard_words(item.parts[index].text or "", came, ms, received[index])
-                # A later part of an item that was heard in part cannot be deleted; one millisecond is the least cut.
-                due.append(Truncate(item_id, index, max(1, ms)))
+            cut = {index: ms for index, ms in parts.items() if ms < received.get(index, 0)}
+            self._keep_words(item, cut)
+            # A later part of an item that was heard in part cannot be deleted; one millisecond is the least cut.
+            due += [Truncate(item_id, index, max(1, ms)) for index, ms in cut.items()]
         return due
+
+    def truncated(self, item_id: str, content_index: int, ms: int, conversation: Conversation) -> None:
+        """The service is about to cut a reply, at our wish, the app's or its own: its words will be gone."""
+        item = conversation.get(item_id)
+        if item is not None and item_id not in self._words and content_index < len(item.parts):
+            self._keep_words(item, {content_index: ms})
+
+    def _keep_words(self, item: Item, cut: dict[int, int]) -> None:
+        """Remember what was heard of a reply whose parts end at these milliseconds, if its words are known at all."""
+        if not cut or not item.text:
+            return
+        # How words came is noted for the item as a whole, which has one part in every recording.
+        came = self._came.get(item.id, []) if len(item.parts) == 1 else []
+        heard = [
+            heard_words(part.text or "", came, cut[index], part.audio_ms) if index in cut else part.text
+            for index, part in enumerate(item.parts)
+        ]
+        self._words[item.id] = " ".join(words for words in heard if words)
+
+
+def _limit(followed: dict[str, Any]) -> None:
+    if len(followed) > _REPLIES_FOLLOWED:
+        del followed[next(iter(followed))]
 
 
 def heard_words(text: str, came: list[tuple[int, int]], heard_ms: int, received_ms: int) -> str:
@@ -114,6 +141,12 @@ def heard_words(text: str, came: list[tuple[int, int]], heard_ms: int, received_
         length = min(length, came[later - 1][1])
     if length >= len(text):
         return text
-    if length and not text[length].isspace() and text[:length].isascii():
-        length = text.rfind(" ", 0, length) + 1  # no half words, where words have blanks between them
+    while length and _within_word(text[length - 1]) and _within_word(text[length]):
+        length -= 1
     return text[:length].rstrip()
+
+
+def _within_word(letter: str) -> bool:
+    """Whether words of this letter's script have blanks between them, so that a half one shows: not so from the
+    Chinese radicals on, Japanese and Chinese among them."""
+    return not letter.isspace() and letter < "\u2e80"
