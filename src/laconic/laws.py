@@ -82,7 +82,24 @@ _GA_2 = Laws(
 )
 _PREVIEW = Laws(keeps_reply_audio=True, hit_rate=0.7, unverified=("hit_rate", "reply_text_extra", "tools_framing"))
 # Servers we know nothing about: nothing is forgotten for us and nothing is cheap, so that no budget is surprised.
-_STRANGER = Laws(keeps_reply_audio=True, hit_rate=0.0, unverified=("keeps_reply_audio", "hit_rate", "context_tokens"))
+_STRANGER = Laws(
+    keeps_reply_audio=True,
+    hit_rate=0.0,
+    unverified=(
+        *_GUESSED,
+        "cache_block",
+        "user_audio_ms_per_token",
+        "assistant_audio_ms_per_token",
+        "user_text_framing",
+        "user_audio_framing",
+        "reply_framing",
+        "call_output_framing",
+        "base_text",
+        "tools_framing",
+        "default_instructions_tokens",
+        "context_tokens",
+    ),
+)
 # Two recordings, July 2026: 50 tokens for a second of sound either way, 7 for a text of 7, 0 for a call's output.
 _XAI = replace(
     _STRANGER,

@@ -99,8 +99,8 @@ class Layout:
         reply = self.reply_of(item)
         whole = self._tokens(item)
         dropped = reply is not None and reply != newest and not self.laws.keeps_reply_audio
-        tokens = self._tokens(item, sound_dropped=True) if dropped else whole
-        spoken = reply is not None
+        silent = self._tokens(item, sound_dropped=True) if reply is not None else whole
+        tokens = silent if dropped else whole
         return Block(
             item.id,
             tuple(self._segments(item, tokens, dropped)),
@@ -108,8 +108,8 @@ class Layout:
             self._framing(item),
             user_ms=0 if item.role == "assistant" else item.audio_ms,
             reply=reply,
-            reply_audio=whole.audio if spoken else 0,
-            discount=self.laws.dropped_reply_discount(whole.audio) if spoken and not _cut(item) else 0,
+            reply_audio=whole.audio if reply is not None else 0,
+            discount=whole.text - silent.text,
             dropped=dropped,
         )
 

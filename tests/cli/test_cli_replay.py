@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from laconic.cli import main
-from laconic.cli.replay import Replay, rows
+from laconic.cli.replay import Replay, rows, service_of
 from laconic.recording import Sender, line
 from laconic.terminal.columns import width_of
 
@@ -111,8 +111,13 @@ def test_json_is_exactly_this(file: Path, capsys: pytest.CaptureFixture[str]):
         "unknown_events": 1,
         "errors": 1,
         "responses": [
-            {"status": "completed", "cost_nanodollars": COST},
-            {"status": "failed", "usage": None, "cost_nanodollars": None},
+            {
+                "status": "completed",
+                "cost_nanodollars": COST,
+                # Six times "What is my name?", a blank, and the framing, under instructions of the service's own.
+                "predicted": {"text_in": 111 + 31 + 4, "audio_in": 0, "cached_text": 0, "cached_audio": 0},
+            },
+            {"status": "failed", "usage": None, "cost_nanodollars": None, "predicted": None},
         ],
     }
     assert (usage["input_tokens"], usage["output_token_details"]["audio_tokens"]) == (139, 43)
@@ -127,6 +132,27 @@ def test_recordings_of_real_services(path: Path, capsys: pytest.CaptureFixture[s
     assert (shown["unknown_events"], shown["errors"]) == (0, 0)
     assert shown["items"]
     assert all(response["usage"]["total_tokens"] > 0 for response in shown["responses"])
+
+
+@pytest.mark.parametrize(
+    ("name", "service"),
+    [("azure-ga-tool-call", "azure"), ("azure-voicelive-x", "voicelive"), ("xai-speech", "xai"), ("talk", "openai")],
+)
+def test_a_recording_s_name_may_say_whose_it_is(name: str, service: str):
+    assert service_of(Path("somewhere") / f"{name}.jsonl") == service
+
+
+@pytest.mark.skipif(not RECORDINGS, reason="the recordings of real services are not beside this checkout")
+def test_predictions_are_by_the_laws_of_the_service_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Azure reads a call again without its blanks, which its messages do not tell."""
+    path = tmp_path / "talk.jsonl"
+    path.write_text(next(path for path in RECORDINGS if path.stem == "azure-ga-tool-call").read_text())
+
+    def predicted(*how: str) -> int:
+        assert main(["replay", str(path), "--json", *how]) == 0
+        return printed(capsys)["responses"][1]["predicted"]["text_in"]
+
+    assert (predicted(), predicted("--service", "azure")) == (102, 95)
 
 
 def test_an_unpriced_model_costs_null_until_it_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -18,7 +18,9 @@ from laconic import events as ev
 from laconic.cli import Commands
 from laconic.cli.rates import rate_table
 from laconic.errors import BadInput
+from laconic.expectation import Expectation, Expected
 from laconic.items import Item, Wire
+from laconic.laws import prior
 from laconic.meter import Cost
 from laconic.rates import RateTable
 from laconic.recording import Line, read_lines
@@ -28,7 +30,7 @@ from laconic.terminal.columns import clip, width_of, wrap
 from laconic.terminal.words import Language, Words, seconds
 from laconic.usage import Usage
 
-__all__ = ["Replay", "add_parser", "rows", "to_json"]
+__all__ = ["Replay", "add_parser", "rows", "service_of", "to_json"]
 
 _WIDTH = 80
 
@@ -54,6 +56,10 @@ class Replay:
     """A recording as far as it could be read."""
 
     session: Session
+    expectation: Expectation
+    service: str
+    expected: dict[str, Expected | None] = field(default_factory=dict[str, Expected | None])
+    """What each response would read, by its id, reckoned when it began."""
     lines: int = 0
     unknown: list[str] = field(default_factory=list[str])
     """Types of the events we do not know, in order."""
@@ -61,12 +67,24 @@ class Replay:
     """Messages of the errors the service reported, in order."""
     broken: BadInput | None = None
     """Where the recording breaks off, if it does."""
+    _model: str | None = None
 
     @classmethod
-    def of(cls, lines: Iterable[str], *, model: str | None = None, rates: RateTable | None = None) -> Replay:
-        """Play the lines of a recording. Never raises for what is in them."""
+    def of(
+        cls,
+        lines: Iterable[str],
+        *,
+        model: str | None = None,
+        rates: RateTable | None = None,
+        service: str = "openai",
+    ) -> Replay:
+        """Play the lines of a recording. Never raises for what is in them.
+
+        `service` names whose laws to expect the bills by; a recording does not say it (laws.py has the names).
+        """
         numbers = count()
-        replay = cls(Session(ids=lambda: f"replay_{next(numbers)}", model=model, rates=rates))
+        session = Session(ids=lambda: f"replay_{next(numbers)}", model=model, rates=rates)
+        replay = cls(session, Expectation(prior(service, model or "")), service)
         replay.session.end(0.0)
         now = 0.0
         try:
@@ -83,7 +101,10 @@ class Replay:
             self.session.from_service(line.raw, now)
         else:  # the app's own messages and laconic's edits reached the service alike
             self.session.from_app(line.raw, now)
+            self.expectation.said(ev.read(line.raw))
         for action in self.session.actions():
+            if isinstance(action, ToApp):
+                self._expect(action.event)
             match action:
                 case ToApp(event=ev.Unknown(name=name)):
                     self.unknown.append(name or "?")
@@ -92,9 +113,19 @@ class Replay:
                 case _:
                     pass
 
+    def _expect(self, event: ev.Event) -> None:
+        """Let the expectation follow what the mirror has just read."""
+        conversation = self.session.conversation
+        if isinstance(event, ev.SessionCreated | ev.SessionUpdated) and conversation.model not in (None, self._model):
+            self._model = conversation.model
+            self.expectation.laws = prior(self.service, self._model or "")
+        foreseen = self.expectation.read(event, conversation)
+        if foreseen is not None:
+            self.expected.setdefault(foreseen.response_id, foreseen.expected)
+
 
 def to_json(replay: Replay) -> Wire:
-    """For machines. A cost is null where it is unknown, or not in dollars."""
+    """For machines. A cost is null where it is unknown, or not in dollars; a prediction where no response began."""
     session = replay.session
     return {
         "items": [
@@ -115,9 +146,21 @@ def to_json(replay: Replay) -> Wire:
                 "status": response.status,
                 "usage": response.usage.to_wire() if response.usage is not None else None,
                 "cost_nanodollars": _nanodollars(response.cost),
+                "predicted": _predicted(replay.expected.get(response.id)),
             }
             for response in session.meter.responses
         ],
+    }
+
+
+def _predicted(expected: Expected | None) -> dict[str, int] | None:
+    if expected is None:
+        return None
+    return {
+        "text_in": expected.text_in,
+        "audio_in": expected.audio_in,
+        "cached_text": expected.cached_text,
+        "cached_audio": expected.cached_audio,
     }
 
 
@@ -190,6 +233,15 @@ def _counted(head: str, details: Iterable[str]) -> Iterator[str]:
 # --- the command -------------------------------------------------------------------------------------------------
 
 
+SERVICES = ("azure", "openai", "voicelive", "xai")
+
+
+def service_of(path: Path) -> str:
+    """The service a recording's name speaks of: Azure's messages look like OpenAI's, its bills do not quite."""
+    words = path.stem.split("-")
+    return next((word for word in ("voicelive", "xai", "azure") if word in words), "openai")
+
+
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "replay",
@@ -200,6 +252,11 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="for machines: one JSON object per recording")
     parser.add_argument("--model", help="price as this model, where the recording does not say which it was")
     parser.add_argument("--rates", type=Path, metavar="FILE", help="prices of your own, over the shipped ones")
+    parser.add_argument(
+        "--service",
+        choices=SERVICES,
+        help="whose laws to predict the bills by; else the one the file's name begins with, or openai",
+    )
     parser.set_defaults(run=run)
 
 
@@ -210,7 +267,8 @@ def run(args: argparse.Namespace) -> int:
     for number, file in enumerate(args.files):
         try:
             with Path(file).open(encoding="utf-8", errors="replace") as lines:
-                replay = Replay.of(lines, model=args.model, rates=rates)
+                service = args.service or service_of(Path(file))
+                replay = Replay.of(lines, model=args.model, rates=rates, service=service)
         except OSError as error:
             replay = None
             broken: BadInput | None = BadInput(
