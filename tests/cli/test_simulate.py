@@ -8,15 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from websockets.sync.client import connect
 
 from laconic.cli import main, simulate
 from laconic.errors import BadInput
+from laconic.simulator.chat import ChatFault
 
 
 def parsed(*flags: str) -> argparse.Namespace:
@@ -39,7 +42,11 @@ def started(request: pytest.FixtureRequest) -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("started", [["--model", "gpt-realtime-2.1", "--fault", "null-usage"]], indirect=True)
+@pytest.mark.parametrize(
+    "started",
+    [["--model", "gpt-realtime-2.1", "--fault", "null-usage", "--chat-latency-ms", "0", "--chat-fault", "error"]],
+    indirect=True,
+)
 def test_it_prints_its_address_answers_there_and_ends_with_0_on_ctrl_c(started: tuple[str, Any]) -> None:
     url, process = started
     with connect(url) as ws:
@@ -48,9 +55,18 @@ def test_it_prints_its_address_answers_there_and_ends_with_0_on_ctrl_c(started: 
         while (event := json.loads(ws.recv(10)))["type"] != "response.done":
             pass
         assert event["response"]["usage"] is None
+    chat = url.replace("ws:", "http:").split("/realtime")[0] + "/chat/completions"
+    request = urllib.request.Request(chat, b'{"model": "any", "messages": [{"role": "user", "content": "Hello."}]}')
+    with pytest.raises(urllib.error.HTTPError, match="500") as failure:
+        urllib.request.urlopen(request)
+    failure.value.close()
     process.send_signal(signal.SIGINT)
     said, complaints = process.communicate(timeout=10)
     assert (process.returncode, said, complaints) == (0, "", "")
+
+
+def test_every_fault_of_the_chat_endpoint_has_its_flag() -> None:
+    assert [parsed("--chat-fault", fault).chat_fault for fault in get_args(ChatFault)] == list(get_args(ChatFault))
 
 
 def test_flags_become_habits() -> None:
@@ -58,9 +74,10 @@ def test_flags_become_habits() -> None:
         parsed(
             *("--dialect", "beta", "--model", "gpt-realtime-mini", "--latency-ms", "100", "--speedup", "3"),
             *("--transcription-latency-ms", "1500", "--session-minutes", "2", "--sample-time"),
-            *("--ghost-usage", "null", "--ghost-item"),
+            *("--ghost-usage", "null", "--ghost-item", "--drift-after", "3"),
         )
     )
+    assert habits.drift_after == 3
     assert (habits.dialect, habits.model, habits.session_s) == ("beta", "gpt-realtime-mini", 120)
     assert (habits.pace.latency_s, habits.pace.speedup, habits.pace.empty_item) == (0.1, 3.0, True)
     assert (habits.transcription_latency_s, habits.sample_time, habits.ghost_usage_null) == (1.5, True, True)
@@ -83,6 +100,7 @@ def test_flags_become_parts(tmp_path: Path) -> None:
         (["--mind", "banana"], "There is no mind 'banana'"),
         (["--speedup", "0"], "--speedup must be above zero"),
         (["--hit-rate", "2"], "--hit-rate is a share"),
+        (["--drift-after", "-1"], "--drift-after is a number of replies"),
         (["--clips", "/nowhere"], "/nowhere"),
         (["--model", "gpt-5"], "gpt-5"),
     ],

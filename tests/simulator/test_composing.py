@@ -52,6 +52,24 @@ def test_speech_where_sound_is_wanted_writing_where_it_is_not() -> None:
     assert written == drifted == Message([("Hello there.", 0, 0)])
 
 
+def test_a_model_may_drift_into_writing_when_it_reads_writing_of_its_own() -> None:
+    written = [Item(f"w{n}", role="assistant", parts=[Part("output_text", "Hello.")]) for n in range(2)]
+    spoken = Item("s", role="assistant", parts=[Part("output_audio", "Hello.", 900)])
+    nothing = Item("e", role="assistant")
+    note = Item("n", role="system", parts=[Part("input_text", "User: Hi.\nAssistant: Hello.\nAssistant: Yes.")])
+
+    def speaks(*items: Item, drift_after: int | None = 2) -> bool:
+        mind = MindAndVoice(Yes("Hello there."), Voice(), drift_after=drift_after)
+        [message] = mind.compose(items, fresh("gpt-realtime", "sess_1", 0)).outputs
+        assert isinstance(message, Message)
+        return message.pcm is not None
+
+    assert speaks(written[0], spoken, nothing, note, note)
+    assert not speaks(*written)
+    assert speaks(*written, drift_after=None)
+    assert not speaks(drift_after=0)
+
+
 def test_2_x_marks_its_phases_and_may_say_a_word_before_a_call() -> None:
     [answer] = composed(Reply(text="Hello."), "gpt-realtime-2.1")
     assert answer.phase == "final_answer"

@@ -40,6 +40,36 @@ def test_an_ignored_edit_is_neither_answered_nor_done() -> None:
     assert line.texts == ["one"]
 
 
+@pytest.mark.parametrize(("way", "answered"), [("refuse", ["error"]), ("ignore", [])])
+def test_a_service_may_not_take_an_assistants_words(way: str, answered: list[str]) -> None:
+    line = faulty(**{way: {"create-assistant"}})
+    line.create("one")
+    line.create("note", role="system")
+    item = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "two"}]}
+    assert names(line.send("conversation.item.create", item=item)) == answered
+    line.send("response.create")
+    line.finish()
+    assert line.texts == ["one", "note", "One two three."]
+
+
+def test_an_assistants_words_are_created_like_any_item_where_only_that_fails() -> None:
+    line = faulty(refuse={"create"}, script=[("create-assistant", "done"), ("create", "done")])
+    line.create("one", role="assistant")
+    assert line.texts == ["one"]
+
+
+def test_a_place_may_not_be_heeded() -> None:
+    """LocalAI puts every item at the end, and says truly where it stands."""
+    line = faulty(append_inserts=True)
+    one, two = line.create("one"), line.create("two")
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "three"}]}
+    added = line.send("conversation.item.create", item=item, previous_item_id=one)[0]
+    assert added["previous_item_id"] == two
+    line.create("four", previous_item_id="root")
+    line.create("five", previous_item_id="nobody")
+    assert line.texts == ["one", "two", "three", "four", "five"]
+
+
 def test_a_script_is_used_up_in_order_by_kind() -> None:
     line = faulty(script=[("delete", "refuse"), ("delete", "done"), ("delete", "ignore")])
     one, two = line.create("one"), line.create("two")
@@ -127,11 +157,21 @@ def test_a_stranger_speaks_something_else_and_listens_to_nothing() -> None:
 
 
 def test_faults_by_name() -> None:
-    names_ = ["refuse=delete", "refuse=create", "ignore=truncate", "ack-late-ms=300", "drop-after=7", "null-usage"]
+    names_ = [
+        "refuse=delete",
+        "refuse=create",
+        "ignore=truncate",
+        "ignore=create-assistant",
+        "append-inserts",
+        "ack-late-ms=300",
+        "drop-after=7",
+        "null-usage",
+    ]
     faults = Faults.named([*names_, "transcription=fails", "stranger"])
     assert faults == Faults(
         refuse={"delete", "create"},
-        ignore={"truncate"},
+        ignore={"truncate", "create-assistant"},
+        append_inserts=True,
         ack_late_ms=300,
         drop_after=7,
         null_usage=True,

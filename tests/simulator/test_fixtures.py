@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 TEST = """
-import json, websockets
+import asyncio, json, urllib.request, websockets
+from laconic.simulator.chat import Chat
 from laconic.simulator.faults import Faults
 
 async def test_it_answers(stand_in):
@@ -21,6 +22,14 @@ async def test_it_can_be_made_otherwise(stand_in_with):
     async with stand_in_with(faults=lambda: Faults(stranger=True)) as stand_in:
         async with websockets.connect(stand_in.url) as ws:
             assert "type" not in json.loads(await ws.recv())
+
+async def test_it_writes_summaries(stand_in_with):
+    async with stand_in_with(chat=Chat(latency_s=0)) as stand_in:
+        asked = {"model": "any", "messages": [{"role": "user", "content": "User: My name is Anna."}]}
+        post = urllib.request.Request(stand_in.chat_url, json.dumps(asked).encode())
+        with await asyncio.to_thread(urllib.request.urlopen, post) as answer:
+            assert json.load(answer)["choices"][0]["message"]["content"] == "The user's name is Anna."
+        assert stand_in.chat.asked[-1]["model"] == "any"
 """
 
 
@@ -38,7 +47,7 @@ def test_the_example_of_the_docstring(tmp_path: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert "2 passed" in result.stdout, result.stdout + result.stderr
+    assert "3 passed" in result.stdout, result.stdout + result.stderr
 
 
 def test_the_package_itself_does_not_need_pytest() -> None:

@@ -47,6 +47,32 @@ def test_old_reply_audio_is_kept_or_dropped() -> None:
     assert usages(parts().service(Habits(model="gpt-4o-realtime-preview")))[2]["audio_tokens"] == 60
 
 
+def test_written_replies_may_make_the_model_write_until_they_stand_in_a_note() -> None:
+    service = parts().service(Habits(drift_after=1))
+    service.connected(0.0)
+
+    def reply() -> list[str]:
+        """The kinds of parts of one reply, sound asked for; it is deleted again."""
+        service.receive('{"type": "response.create"}', 0.0)
+        while (due := service.pending) is not None:
+            service.tick(due)
+        made = service.conversation[-1]
+        service.receive(json.dumps({"type": "conversation.item.delete", "item_id": made.id}), 0.0)
+        return [part.kind for part in made.parts]
+
+    def create(item_id: str, role: str, kind: str) -> None:
+        content = [{"type": kind, "text": "Assistant: Hello."}]
+        item = {"id": item_id, "type": "message", "role": role, "content": content}
+        service.receive(json.dumps({"type": "conversation.item.create", "item": item}), 0.0)
+
+    assert reply() == ["output_audio"]
+    create("words", "assistant", "output_text")
+    assert reply() == ["output_text"]
+    create("note", "system", "input_text")
+    service.receive('{"type": "conversation.item.delete", "item_id": "words"}', 0.0)
+    assert reply() == ["output_audio"]
+
+
 def test_the_same_seed_gives_the_same_connections_and_each_is_another() -> None:
     def begins(seed: int) -> list[str]:
         shared = parts(seed=seed)

@@ -21,14 +21,17 @@ your own clips), answers in speech, forgets what it is told to forget, and bills
 """
 _EPILOG = """\
 Point a client at the address it prints, with any key. OpenAI's library: AsyncOpenAI(base_url="http://127.0.0.1:8765/v1",
-api_key="any"); laconic itself: laconic talk --service ws://127.0.0.1:8765/v1/realtime.
+api_key="any"); laconic itself: laconic talk --service ws://127.0.0.1:8765/v1/realtime. Summaries are written
+at http://127.0.0.1:8765/v1/chat/completions.
 """
 
 _FAULTS = """\
-what goes wrong, and may be said several times: refuse=EDIT or ignore=EDIT (create, delete, truncate), ack-late-ms=N,
-drop-after=N (events), transcription=fails or never, null-error-event-id, duplicate-added, null-usage,
-refuse-beta-shape, stranger
+what goes wrong, and may be said several times: refuse=EDIT or ignore=EDIT (create, delete, truncate,
+create-assistant), append-inserts, ack-late-ms=N, drop-after=N (events), transcription=fails or never,
+null-error-event-id, duplicate-added, null-usage, refuse-beta-shape, stranger
 """
+
+_CHAT_FAULTS = ("error", "never", "empty", "cut", "old")
 
 
 def add_parser(commands: Commands) -> None:
@@ -45,6 +48,10 @@ def add_parser(commands: Commands) -> None:
     mind.add_argument("--voice-engine", choices=("flite", "espeak", "tones"), help="default: the best there is")
     mind.add_argument("--clips", action="append", default=[], metavar="FOLDER", help="WAVs with their words in .txt")
     mind.add_argument("--recogniser", action="store_true", help="understand unknown speech with pocketsphinx (English)")
+    mind.add_argument("--drift-after", type=int, metavar="N", help="with N written replies in it, writes its own too")
+    chat = parser.add_argument_group("its chat endpoint, which writes summaries")
+    chat.add_argument("--chat-latency-ms", type=int, default=800, help="from a request to its answer")
+    chat.add_argument("--chat-fault", choices=_CHAT_FAULTS, help="what goes wrong there; see chat.py")
     pace = parser.add_argument_group("how fast")
     pace.add_argument("--latency-ms", type=int, default=350, help="from the end of a turn to the first item")
     pace.add_argument("--speedup", type=float, default=5.0, help="sound is made so much faster than it plays")
@@ -88,6 +95,8 @@ def habits(args: argparse.Namespace) -> Habits:
         raise BadInput(f"The stand-in has no model '{args.model}'; its models begin with {', '.join(KNOWN_MODELS)}")
     if args.speedup <= 0:
         raise BadInput(f"--speedup must be above zero, not {args.speedup:g}")
+    if args.drift_after is not None and args.drift_after < 0:
+        raise BadInput(f"--drift-after is a number of replies from 0, not {args.drift_after}")
     if args.hit_rate is not None and not 0 <= args.hit_rate <= 1:
         raise BadInput(f"--hit-rate is a share from 0 to 1, not {args.hit_rate:g}")
     return Habits(
@@ -98,6 +107,7 @@ def habits(args: argparse.Namespace) -> Habits:
         session_s=args.session_minutes * 60,
         ghost_usage_null=args.ghost_usage == "null",
         sample_time=args.sample_time,
+        drift_after=args.drift_after,
     )
 
 
@@ -123,6 +133,7 @@ def parts(args: argparse.Namespace) -> Parts:
 
 
 async def _serve(args: argparse.Namespace, how: Habits, of_what: Parts) -> None:
+    from laconic.simulator.chat import Chat
     from laconic.simulator.faults import Faults
     from laconic.simulator.server import serve
 
@@ -133,6 +144,7 @@ async def _serve(args: argparse.Namespace, how: Habits, of_what: Parts) -> None:
         parts=of_what,
         faults=lambda: Faults.named(args.fault),
         keys=None if args.key is None else [args.key],
+        chat=Chat(latency_s=args.chat_latency_ms / 1000, fault=args.chat_fault),
     ) as standin:
         print(f"{standin.url}  (any client: base URL {standin.base_url}, {_key_hint(args)})", flush=True)
         await asyncio.Event().wait()

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
 from laconic.items import Wire
 from laconic.simulator.ids import Ids
@@ -23,10 +23,9 @@ from laconic.simulator.minds.summing_up import summary
 from laconic.simulator.rejected import Rejected
 from laconic.tokens import text_tokens
 
-__all__ = ["CHAT_FAULTS", "Chat", "ChatFault"]
+__all__ = ["Chat", "ChatFault"]
 
 ChatFault = Literal["error", "never", "empty", "cut", "old"]
-CHAT_FAULTS: tuple[ChatFault, ...] = get_args(ChatFault)
 
 _MESSAGE, _ANSWER = 4, 3
 """Tokens of framing for each message, and for the beginning of the answer (OpenAI cookbook, counting tokens)."""

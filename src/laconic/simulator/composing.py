@@ -37,10 +37,10 @@ class Says(Protocol):
 
 class MindAndVoice:
     """`commentary`: whether a model that marks its phases says a word before it calls a function (2.1 did, in three
-    of four probes)."""
+    of four probes). `drift_after`: how many written replies make it write, too; see `Habits`."""
 
-    def __init__(self, mind: Mind, voice: Says, *, commentary: bool = True) -> None:
-        self._mind, self._voice, self._commentary = mind, voice, commentary
+    def __init__(self, mind: Mind, voice: Says, *, commentary: bool = True, drift_after: int | None = None) -> None:
+        self._mind, self._voice, self._commentary, self._drift_after = mind, voice, commentary, drift_after
 
     def compose(self, items: Sequence[Item], settings: Wire) -> Composed:
         """What this response will be, and how long the mind thinks about it."""
@@ -53,7 +53,7 @@ class MindAndVoice:
             text, reading = _COMMENTARY["ja" if reply.lang == "ja" else "en"], None
         phase = ("commentary" if reply.calls else "final_answer") if second else None
         if text:
-            spoken = settings["output_modalities"] == ["audio"] and not reply.text_only
+            spoken = settings["output_modalities"] == ["audio"] and not reply.text_only and not self._drifts(items)
             if spoken:
                 sound: Wire = settings["audio"]["output"]
                 voice = sound["voice"] if isinstance(sound["voice"], str) else None
@@ -63,6 +63,10 @@ class MindAndVoice:
                 outputs.append(Message([(text, 0, 0)], None, phase))
         outputs += [Call(name, written_arguments(given, pretty=not second)) for name, given in reply.calls]
         return Composed(outputs, reply.delay_ms / 1000)
+
+    def _drifts(self, items: Sequence[Item]) -> bool:
+        written = sum(any(part.kind == "output_text" for part in item.parts) for item in items)
+        return self._drift_after is not None and written >= self._drift_after
 
 
 def heard_items(items: Sequence[Item]) -> list[HeardItem]:

@@ -1,9 +1,10 @@
 """What can go wrong with a service, on purpose.
 
 Each of these has been met: rejected edits and null event ids (livekit#7073, #3344), an edit that is silently not
-done and never answered (Hugging Face speech-to-speech), late answers, duplicated items (livekit#4657), null usage,
-transcription that fails or never comes (recordings), the beta shape refused (PROTOCOL.md section 2), a connection
-that drops, and something at the other end that speaks no Realtime at all.
+done and never answered (Hugging Face speech-to-speech), a place that is not heeded (LocalAI), late answers,
+duplicated items (livekit#4657), null usage, transcription that fails or never comes (recordings), the beta shape
+refused (PROTOCOL.md section 2), a connection that drops, and something at the other end that speaks no Realtime at
+all.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from typing import Literal
 
 from laconic.errors import BadInput
 
-__all__ = ["EDITS", "Faults"]
+__all__ = ["EDITS", "Fate", "Faults"]
 
 EDITS = {
     "create": "conversation.item.create",
     "delete": "conversation.item.delete",
     "truncate": "conversation.item.truncate",
+    "create-assistant": "conversation.item.create",
 }
+"""The edits a service may be unable to do. `create-assistant` is the creation of an assistant's words alone."""
 Fate = Literal["done", "refuse", "ignore"]
 
 
@@ -29,11 +32,13 @@ class Faults:
     """What goes wrong in one connection. The default is nothing. Tests may change it while it runs."""
 
     refuse: set[str] = field(default_factory=set[str])
-    """Edits (`create`, `delete`, `truncate`) answered with an error and not done."""
+    """Edits, by the names of `EDITS`, answered with an error and not done."""
     ignore: set[str] = field(default_factory=set[str])
     """Edits neither done nor answered."""
     script: list[tuple[str, Fate]] = field(default_factory=list[tuple[str, Fate]])
     """The fates of the next edits, by kind, in order; each is used up. They come before `refuse` and `ignore`."""
+    append_inserts: bool = False
+    """`previous_item_id` is not heeded: every item is put at the end (LocalAI @82c191a)."""
     ack_late_ms: int = 0
     """The edit is done at once, its answer comes this much later."""
     null_error_event_id: bool = False
@@ -77,7 +82,7 @@ class Faults:
             setattr(self, key, True)
         else:
             raise BadInput(
-                f"There is no fault '{name}'; choose refuse=create|delete|truncate, ignore=create|delete|truncate, "
-                "ack-late-ms=N, drop-after=N, transcription=fails|never, null-error-event-id, duplicate-added, "
-                "null-usage, refuse-beta-shape or stranger"
+                f"There is no fault '{name}'; choose refuse=EDIT, ignore=EDIT (EDIT is {'|'.join(EDITS)}), "
+                "append-inserts, ack-late-ms=N, drop-after=N, transcription=fails|never, null-error-event-id, "
+                "duplicate-added, null-usage, refuse-beta-shape or stranger"
             )

@@ -9,6 +9,9 @@
             assert json.loads(await ws.recv())["type"] == "session.created"
         assert stand_in.services[-1].conversation == []
 
+A chat endpoint that writes summaries is on the same port (`stand_in.chat_url`); `stand_in.chat` says how it behaves
+and keeps what it was asked. What goes wrong, and when: `Faults`, `Habits(drift_after=…)` and `Chat(fault=…)`.
+
 Needs pytest-asyncio. Import this module from tests only: nothing else in the package knows pytest.
 """
 
@@ -43,7 +46,8 @@ def stand_in_parts() -> Parts:
 
 @pytest.fixture
 def stand_in_with(stand_in_parts: Parts) -> Callable[..., AbstractAsyncContextManager[StandIn]]:
-    """Makes stand-ins with the settings of `serve`: `async with stand_in_with(faults=…, clock=…) as stand_in:`."""
+    """Makes stand-ins with the settings of `serve`, such as `faults`, `habits`, `clock` and `chat`:
+    `async with stand_in_with(faults=…) as stand_in:`."""
 
     def make(**settings: Any) -> AbstractAsyncContextManager[StandIn]:
         settings.setdefault("parts", stand_in_parts)

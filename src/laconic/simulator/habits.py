@@ -27,5 +27,9 @@ class Habits:
     """OpenAI tells them after `response.done`; Azure sent none in nine recordings."""
     ghost_usage_null: bool = False
     """What is told of a response cancelled before anything was made: null as in 2024, else zeros (COST.md 5)."""
+    drift_after: int | None = None
+    """With so many written replies in the conversation, its own included, the model answers in writing although sound
+    was asked for (openai-realtime-console#464, livekit#2471). Written notes of the system do not mislead it. None:
+    never."""
     sample_time: bool = False
     """Time is the amount of sound received: a file sent ten times faster gives the very same conversation."""

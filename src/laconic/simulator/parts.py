@@ -61,7 +61,7 @@ class Parts:
             ids=Ids(line),
             turns=self.turns,
             hearing=self.hearing,
-            composer=MindAndVoice(self.mind, self.voice, commentary=self.commentary),
+            composer=MindAndVoice(self.mind, self.voice, commentary=self.commentary, drift_after=habits.drift_after),
             bill=Bill(laws, hits=draws.draw, cache=PromptCache(laws.cache_block)),
             faults=faults,
         )

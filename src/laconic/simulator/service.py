@@ -25,7 +25,7 @@ from laconic.dialects import client_to_ga, server_to_beta
 from laconic.items import Item, Part, Wire
 from laconic.simulator import session_settings
 from laconic.simulator.answering import Answers, Biller, Composer
-from laconic.simulator.faults import Faults
+from laconic.simulator.faults import Fate, Faults
 from laconic.simulator.habits import Habits
 from laconic.simulator.held import Held
 from laconic.simulator.ids import Ids
@@ -298,17 +298,24 @@ class Service:
             # Accepted now, placed and announced once the response that made the call is done (recorded).
             self._waiting_outputs.append(event)
             return
-        fate = self.faults.fate("create")
+        fate = self._fate_of_create(given)
         if fate == "ignore":
             return
         if fate == "refuse":
             raise Rejected("invalid_value", "Error creating item: the item could not be created.", "item")
-        previous = _text_or_null(event, "previous_item_id")
+        previous = None if self.faults.append_inserts else _text_or_null(event, "previous_item_id")
         item = self._held.create(given, previous, self._session["audio"]["input"]["format"]["type"])
         placed = {"previous_item_id": self._held.previous_id(item.id), "item": item.to_wire()}
         self._acknowledge(
             {"type": "conversation.item.added", **placed}, {"type": "conversation.item.done", **deepcopy(placed)}
         )
+
+    def _fate_of_create(self, given: object) -> Fate:
+        if isinstance(given, dict) and cast(Wire, given).get("role") == "assistant":
+            fate = self.faults.fate("create-assistant")
+            if fate != "done":
+                return fate
+        return self.faults.fate("create")
 
     def _delete(self, event: Wire) -> None:
         item_id = _text(event, "item_id")
