@@ -9,6 +9,7 @@ import sys
 import wave
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from laconic.cli import checks, doctor, main
 from laconic.cli.checks import Check, Text, tried
 from laconic.client.endpoints import Endpoint
+from laconic.client.laws_file import save_laws
 from laconic.errors import NoDevice
+from laconic.laws import Laws
 from laconic.terminal.columns import width_of
 
 pytest.importorskip("miniaudio")
@@ -323,6 +326,32 @@ def test_what_is_checked_follows_the_flags(monkeypatch: pytest.MonkeyPatch):
     names = [check.name.en for check in doctor.checked(asked(levels=True, service="azure"), {})]
     assert "microphone level" in names
     assert names[-1] == "key for azure"
+
+
+@pytest.fixture
+def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr("laconic.client.laws_file.user_data_dir", lambda *_, **__: str(tmp_path))  # pyright: ignore[reportUnknownLambdaType]
+    return tmp_path
+
+
+@pytest.mark.usefixtures("data_folder")
+def test_what_was_learned_is_shown_for_each_model():
+    assert [check.ok for check in checks.laws()] == [None]
+    save_laws("api.openai.com", "gpt-realtime", Laws(hit_rate=0.934, cache_block=64), 42, today=date(2026, 11, 20))
+    save_laws("localhost:8765", "somebody/else", Laws(keeps_reply_audio=True, hit_rate=0.0), 3)
+    one, two = (sensible(check) for check in checks.laws())
+    assert one.ok is two.ok is True
+    for words in ("gpt-realtime at api.openai.com", "lose", "93%", "n = 42", "blocks of 64", "2026-11-20"):
+        assert words in one.fact.en
+    assert "keep their sound, 0%" in two.fact.en
+    assert "残る" in two.fact.ja
+
+
+def test_a_broken_file_of_laws_is_said_and_does_no_harm(data_folder: Path):
+    (data_folder / "laws.json").write_text("{")
+    (found,) = (sensible(check) for check in checks.laws())
+    assert found.ok is None
+    assert "laws.json cannot be read whole" in found.fact.en
 
 
 def test_a_service_that_nobody_serves_is_a_finding():

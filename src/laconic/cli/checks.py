@@ -23,6 +23,7 @@ from laconic import __version__
 from laconic import events as ev
 from laconic.client.dial import dial
 from laconic.client.endpoints import Endpoint, endpoint
+from laconic.client.laws_file import Learned, learned_laws
 from laconic.errors import LaconicError, NoKey
 
 if TYPE_CHECKING:  # these need extras, and a missing extra is something to report
@@ -38,6 +39,7 @@ __all__ = [
     "files",
     "hearing",
     "key",
+    "laws",
     "level",
     "listen",
     "python",
@@ -287,6 +289,34 @@ def stand_in(timeout_s: float = 10.0) -> Check:
 
     found = asyncio.run(call())
     return Check(Text("stand-in", "代役サービス"), found.ok, found.fact, found.do, needed=True)
+
+
+# --- what was learned --------------------------------------------------------------------------------------------
+
+
+def laws() -> list[Check]:
+    """What is known of each service from its bills, a row for each model; and whether the file can be read."""
+    title = Text("learned laws", "学んだ規則")
+    entries, wrong = learned_laws()
+    found = [Check(title, True, _learned(entry)) for entry in entries]
+    if wrong is not None:
+        found.append(Check(title, None, Text(wrong.say("en"), wrong.say("ja"))))
+    if not found:
+        fact = Text("none yet; they come with the first talk", "まだありません（最初の会話で学びます）")
+        found.append(Check(title, None, fact))
+    return found
+
+
+def _learned(entry: Learned) -> Text:
+    laws, hits = entry.laws, f"{entry.laws.hit_rate:.0%}"
+    keeps = "keep" if laws.keeps_reply_audio else "lose"
+    keeps_ja = "残る" if laws.keeps_reply_audio else "落ちる"
+    return Text(
+        f"{entry.model} at {entry.service}: old replies {keeps} their sound, {hits} of what the prompt cache promises "
+        f"is read from it (n = {entry.responses}), in blocks of {laws.cache_block}; last learned {entry.on}",
+        f"{entry.service} の {entry.model}: 古い返事の音声は{keeps_ja}、キャッシュ命中 {hits}（n = {entry.responses}）"
+        f"、ブロック {laws.cache_block}、最終 {entry.on}",
+    )
 
 
 # --- the service -------------------------------------------------------------------------------------------------

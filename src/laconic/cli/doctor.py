@@ -72,6 +72,7 @@ def checked(args: argparse.Namespace, env: Mapping[str, str]) -> Iterator[Check]
     yield tried(Text("voice detection", "発話検出"), checks.hearing, needed=True)
     yield tried(Text("stand-in's voice", "代役の声"), checks.speech, needed=True)
     yield tried(Text("stand-in", "代役サービス"), checks.stand_in, needed=True)
+    yield from checks.laws()
     yield from services(args, env)
 
 
