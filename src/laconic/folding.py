@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from laconic.edits import Delete, Insert
 from laconic.items import Item
 from laconic.plans import Ask, Past, Plan, Steps, all_done, deletions, forgettable
-from laconic.window import size
+from laconic.window import Sizes
 from laconic.written import SPEAKERS, Written, message
 
 __all__ = ["HEADING", "Summary"]
@@ -32,8 +32,12 @@ HEADING = "Summary of the conversation so far:"
 
 _KEPT_EXCHANGES = 2
 """Every word of the newest exchanges stays, whatever the laws say."""
-_SUMMARY_TOKENS = 300
-"""What a summary may be long: some twenty facts and the thread of the talk."""
+_LONGEST_SUMMARY, _SHORTEST_SUMMARY = 300, 200
+"""Tokens: some twenty facts and the thread of the talk, or the facts and little else. It is read at every response, so
+its length follows the hit rate: 100 tokens more cost 0.3 % of the floor at a perfect cache and 2 % at a dead one
+(benchmarks/memory_cost.py)."""
+_POOR_HIT_RATE = 0.75
+"""From here down a summary is as short as it may be."""
 _FIRST_GUESS = 60
 """Tokens an exchange adds in writing, until some have been seen (COST.md section 7: 45 of reply text, and framing)."""
 _SUMMARY_CALL = 200_000
@@ -46,7 +50,9 @@ class Summary:
     def __init__(self, *, high: int | None = None, low: int | None = None, notes: bool = False) -> None:
         self.high, self.low = high, low
         self._written = Written(notes=notes)
+        self._sizes = Sizes()
         self._folding = False
+        self._appends = False  # whether this service turned out not to write at the front
         self._failed_at = 0  # tokens of writing when the last try failed
         self._why = "the newest exchange is heard as sound, older ones are in writing, the oldest in a summary"
 
@@ -63,13 +69,13 @@ class Summary:
         return self._written.to_notes(past)
 
     def why(self) -> str:
-        return self._written.broken or self._why
+        return self._written.trouble or self._why
 
     def plans(self, past: Past) -> Iterator[Plan]:
         yield from self._written.plans(past)
-        if self._written.broken is not None or self._folding:
+        if self._written.broken is not None or self._folding or not past.supports("delete"):
             return
-        writing = [(item, size(item, past)) for item in past.conversation if not _sounds(item)]
+        writing = self._writing(past)
         total = sum(tokens for _, tokens in writing)
         high, low = self.marks(past)
         if total <= max(high, self._failed_at):
@@ -77,29 +83,32 @@ class Summary:
         old: list[Item] = []
         left = total
         for item, tokens in writing:
-            if left <= low:
+            if left <= low or not past.over(item):
                 break
             left -= tokens
             old.append(item)
         groups = forgettable(iter(old), past.conversation, past.kept)
         # A lone summary is not worth folding again.
         if any(not is_summary(item) for group in groups for item in group):
-            self._folding = True
             ids = frozenset(item.id for group in groups for item in group)
             text = "\n".join(line(item) for item in old if item.id in ids)
             yield Plan(ids, self._fold(text, groups, total + (high - low) // 2, past))
 
     def _fold(self, text: str, groups: list[list[Item]], next_try: int, past: Past) -> Steps:
+        self._folding = True
         try:
-            summary = yield Ask(text, _SUMMARY_TOKENS)
+            summary = yield Ask(text, _room(past))
             if not isinstance(summary, str) or not summary.strip():
                 self._failed_at = next_try
                 return
             self._failed_at = 0
             note = message("system", f"{HEADING}\n{summary.strip()}", past.ids())
-            outcomes = yield [Insert(note, "root")]
+            outcomes = yield [Insert(note, groups[-1][-1].id if self._appends else "root")]
             if not all_done(outcomes):
                 self._failed_at = next_try
+                if isinstance(outcomes, list) and outcomes[0].result == "misplaced":
+                    self._appends = True  # speaches does not know `root`: from now on behind the last that is folded
+                    yield [Delete(note["id"], "undone")]
                 return
             yield [Delete(group[0].id, "folded") for group in groups if len(group) == 1]
             for group in groups:
@@ -112,10 +121,19 @@ class Summary:
         """The high and the low mark in force: those given, or what the laws and prices advise."""
         if self.high is not None and self.low is not None:
             return self.high, self.low
-        exchange = self._exchange(past)
+        writing = self._writing(past)
+        exchange = _exchange(writing, past)
         low = _KEPT_EXCHANGES * exchange
-        span = self._span(exchange, low + _SUMMARY_TOKENS * 2 // 3, past)
-        return low + _SUMMARY_TOKENS * 2 // 3 + span, low
+        # By the summary that stands there, not by what one may be: else a long one passes the mark by itself, and the
+        # next exchange folds again.
+        summary = sum(tokens for item, tokens in writing if is_summary(item))
+        span = self._span(exchange, low + max(summary, _room(past) * 2 // 3), past)
+        return low + summary + span, low
+
+    def _writing(self, past: Past) -> list[tuple[Item, int]]:
+        """What is held in writing and may be folded one day, with its tokens."""
+        written = (item for item in past.conversation if not _sounds(item) and not past.pinned(item))
+        return [(item, self._sizes.of(item, past)) for item in written]
 
     def _span(self, exchange: int, kept: int, past: Past) -> int:
         rates = past.rates
@@ -125,11 +143,18 @@ class Summary:
         cost = kept * (full - again) + _call_cost(past)
         return max(exchange, int(math.sqrt(2 * exchange * cost / max(1.0, again))))
 
-    def _exchange(self, past: Past) -> int:
-        """Tokens an exchange adds in writing, measured on what is held."""
-        written = [size(item, past) for item in past.conversation if not _sounds(item) and not is_summary(item)]
-        numbers = {past.exchanges.number(item.id) for item in past.conversation if not _sounds(item)}
-        return max(20, sum(written) // len(numbers)) if len(numbers) >= 3 else _FIRST_GUESS
+
+def _exchange(writing: list[tuple[Item, int]], past: Past) -> int:
+    """Tokens an exchange adds in writing, measured on what is held."""
+    said = [(item, tokens) for item, tokens in writing if not is_summary(item)]
+    numbers = {past.exchanges.number(item.id) for item, _ in said}
+    return max(20, sum(tokens for _, tokens in said) // len(numbers)) if len(numbers) >= 3 else _FIRST_GUESS
+
+
+def _room(past: Past) -> int:
+    """Tokens a summary may have."""
+    better = max(0.0, past.laws.hit_rate - _POOR_HIT_RATE) / (1 - _POOR_HIT_RATE)
+    return _SHORTEST_SUMMARY + int((_LONGEST_SUMMARY - _SHORTEST_SUMMARY) * better)
 
 
 def _call_cost(past: Past) -> int:

@@ -12,15 +12,15 @@ for the exchange. Some models fall into answering in writing when they read writ
 (openai-realtime-console#464, livekit#2471); notes are the cure, and the session switches to them when that is seen
 or when a service refuses assistant text.
 
-Without transcription there are no words: that is said once, and a window of tokens does the remembering.
+Where words do not come (nobody transcribes what the user says, or it fails time and again) sound cannot be written
+down: that is said once, and a window of tokens bounds what is left of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
-from laconic.edits import Delete, Insert
+from laconic.edits import Delete, Insert, Outcome
 from laconic.items import Item, Wire
 from laconic.plans import Past, Plan, Steps, all_done
 from laconic.window import Window
@@ -31,6 +31,11 @@ SPEAKERS = {"user": "User", "assistant": "Assistant", "system": "Note"}
 CUT_OFF = "…"
 """Ends the words of a reply that the caller stopped hearing: the model sees that it was cut off."""
 _FALLBACK = 8_000
+"""Tokens of the window that remembers where writing cannot."""
+_PATIENCE = 6
+"""So many items may wait for their words before we say that they do not come."""
+_TRIES = 2
+"""So often an item's words may be turned down; then its sound is let be."""
 
 
 class Written:
@@ -39,21 +44,30 @@ class Written:
     def __init__(self, *, notes: bool = False) -> None:
         self.notes = notes
         self.broken: str | None = None
-        """Why writing is not possible here, once that is known."""
-        self._dialogue_ids: dict[str, None] = {}
+        """Why writing is not possible here, once that is known for good."""
+        self._wordless: str | None = None  # why words do not come, once that has been said
+        self._window = Window(_FALLBACK)
+        self._turned_down: dict[str, int] = {}  # by item of sound
+        self._dialogue_ids: dict[str, None] = {}  # what we wrote as a dialogue
 
     @property
     def name(self) -> str:
         return "written:notes" if self.notes else "written"
 
+    @property
+    def trouble(self) -> str | None:
+        """What keeps us from writing, or kept us at times."""
+        return self.broken or self._wordless
+
     def why(self) -> str:
-        return self.broken or "the newest exchange is heard as sound, the older ones are in writing"
+        return self.trouble or "the newest exchange is heard as sound, the older ones are in writing"
 
     def to_notes(self, past: Past) -> Steps:
         """From now on write system notes, and put the dialogue written so far into one: the model fell into answering
         in writing, and reads its own written answers no more."""
         self.notes = True
         held = [item for item_id in self._dialogue_ids if (item := past.conversation.get(item_id)) is not None]
+        held = [item for item in held if not past.kept(item)]
         self._dialogue_ids.clear()
         if not held:
             return
@@ -64,23 +78,50 @@ class Written:
 
     def plans(self, past: Past) -> Iterator[Plan]:
         """One plan for each exchange that is over and still sounds."""
-        if self.broken is None and not past.transcribes:
-            self._give_up("nobody writes down what you say, so nothing can be kept in writing", past)
+        if not past.supports("delete"):
+            return
         if self.broken is None and not past.supports("create"):
             self._give_up("this service does not let us write into its conversation", past)
-        if self.broken is not None:
-            yield from Window(_FALLBACK).plans(past)
-            return
-        sounding = [item for item in past.conversation.sounding() if past.over(item) and not past.kept(item)]
-        known = [(item, words) for item in sounding if (words := past.words(item)) is not None]
-        for _, exchange in groupby(known, key=lambda pair: past.exchanges.number(pair[0].id)):
-            pairs = list(exchange)
-            number = past.exchanges.number(pairs[0][0].id)
-            complete = len(pairs) == sum(past.exchanges.number(item.id) == number for item in sounding)
-            if self.notes and not complete:
-                continue  # one note needs all the words of its exchange
-            steps = self._notes(pairs, past) if self.notes else self._dialogue(pairs, past)
-            yield Plan(frozenset(item.id for item, _ in pairs), steps)
+        if self.broken is None:
+            yield from self._writing(past)
+        if self.broken is not None or self._lacks_words(past):
+            yield from self._window.plans(past)
+
+    def _writing(self, past: Past) -> Iterator[Plan]:
+        exchanges: dict[int | None, list[Item]] = {}
+        for item in past.conversation.sounding():
+            if item.parts:
+                exchanges.setdefault(past.exchanges.number(item.id), []).append(item)
+        for items in exchanges.values():
+            if not all(past.over(item) for item in items):
+                continue
+            free = [item for item in items if not past.kept(item) and self._writable(item)]
+            known = [(item, words) for item in free if (words := _words(item, past)) is not None]
+            if self.notes and len(known) < sum(not past.pinned(item) for item in items):
+                continue  # one note holds its whole exchange
+            if known:
+                steps = self._notes(known, past) if self.notes else self._dialogue(known, past)
+                yield Plan(frozenset(item.id for item, _ in known), steps)
+
+    def _writable(self, item: Item) -> bool:
+        """Whether an item is sound and words alone, and its words were not turned down again and again."""
+        pure = all(part.is_audio or part.text is not None for part in item.parts)
+        return pure and self._turned_down.get(item.id, 0) < _TRIES
+
+    def _lacks_words(self, past: Past) -> bool:
+        """Whether there is sound that cannot be written down for want of words; said when it is first seen."""
+        sounding = (item for item in past.conversation.sounding() if past.over(item) and not past.pinned(item))
+        missing = [item for item in sounding if item.audio_ms and _words(item, past) is None]
+        if not past.transcribes and any(item.role == "user" for item in missing):
+            reason = "nobody writes down what you say, so it cannot be kept in writing"
+        elif len(missing) > _PATIENCE:
+            reason = "words of what was said do not come, so it cannot be kept in writing"
+        else:
+            return False
+        if self._wordless is None:
+            self._wordless = reason
+            past.say(f"{reason}; keeping a window of {_FALLBACK:,} tokens instead")
+        return True
 
     def _dialogue(self, pairs: Sequence[tuple[Item, str]], past: Past) -> Steps:
         """Each item's words right behind it, then the sound goes."""
@@ -100,25 +141,46 @@ class Written:
     def _replace(self, sound: Sequence[Item], words: Sequence[Insert], past: Past) -> Steps:
         outcomes = (yield list(words)) if words else []
         assert isinstance(outcomes, list)
-        failed = {outcome.edit.item_id: outcome for outcome in outcomes if outcome.result != "done"}
-        if any(outcome.result == "misplaced" for outcome in failed.values()):
-            self._give_up("this service writes our words in the wrong place", past)
-        elif any(outcome.result == "refused" for outcome in failed.values()) and not self.notes:
-            self.notes = True
+        failed = [outcome for outcome in outcomes if outcome.result != "done"]
         if not failed:
             if not self.notes:
-                self._dialogue_ids.update(dict.fromkeys(insert.item_id for insert in words))
+                self._remember_dialogue(words, past)
             yield [Delete(item.id, "written") for item in sound]
             return
+        if any(outcome.result == "misplaced" for outcome in failed):
+            self._give_up("this service writes our words in the wrong place", past)
+        elif any(_refuses_assistant_text(outcome, past) for outcome in failed):
+            self.notes = True
+        self._turned_down = {item_id: n for item_id, n in self._turned_down.items() if item_id in past.conversation}
+        self._turned_down |= {item.id: self._turned_down.get(item.id, 0) + 1 for item in sound}
         # All or nothing: words that do stand there would be heard twice.
         standing = [outcome.edit for outcome in outcomes if outcome.result in ("done", "misplaced")]
-        if standing:
-            yield [Delete(edit.item_id, "undone") for edit in standing]
+        yield [Delete(edit.item_id, "undone") for edit in standing]
+
+    def _remember_dialogue(self, words: Sequence[Insert], past: Past) -> None:
+        self._dialogue_ids |= {insert.item_id: None for insert in words}
+        if len(self._dialogue_ids) > 2 * len(past.conversation) + 64:  # most were folded
+            self._dialogue_ids = {item_id: None for item_id in self._dialogue_ids if item_id in past.conversation}
 
     def _give_up(self, reason: str, past: Past) -> None:
         if self.broken is None:
             self.broken = reason
             past.say(f"{reason}; keeping a window of {_FALLBACK:,} tokens instead")
+
+
+def _words(item: Item, past: Past) -> str | None:
+    """The words heard of an item, None while they are unknown: an empty transcript of a reply that was heard is no
+    transcript at all."""
+    words = past.words(item)
+    return None if words == "" and item.role == "assistant" and not past.cut_off(item) else words
+
+
+def _refuses_assistant_text(outcome: Outcome, past: Past) -> bool:
+    """Whether an insert failed for what it is, and not because the item it was to follow had just left."""
+    edit = outcome.edit
+    if outcome.result != "refused" or not isinstance(edit, Insert):
+        return False
+    return edit.item["role"] == "assistant" and edit.behind in past.conversation
 
 
 def _marked(words: str, item: Item, past: Past) -> str:

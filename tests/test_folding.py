@@ -1,0 +1,279 @@
+"""Folding: when, what, where to, and that nothing is deleted before its summary stands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from pasts import World, called, heard, output, spoken, typed
+
+from laconic.edits import Delete, Edit, Insert
+from laconic.folding import HEADING, Summary, line
+from laconic.items import Item, Part
+from laconic.laws import Laws
+from laconic.plans import Ask, Plan
+from laconic.rates import load
+
+# By these laws a text of n short words is n tokens.
+LAWS = Laws(user_text_framing=0)
+
+
+def said(number: int, count: int = 10) -> Item:
+    """A turn of so many tokens, its number among them."""
+    return typed(f"t{number}", " ".join([str(number), *["word"] * (count - 1)]))
+
+
+def talk(turns: int, *, count: int = 10) -> World:
+    """So many exchanges of one turn each."""
+    world = World(laws=LAWS)
+    world.summarise = lambda text: "short"
+    more(world, *range(1, turns + 1), count=count)
+    return world
+
+
+def more(world: World, *numbers: int, count: int = 10) -> None:
+    for number in numbers:
+        world.enter(said(number, count), number)
+
+
+def folded(world: World) -> str:
+    """The note at the front."""
+    front = next(iter(world.conversation))
+    assert front.role == "system"
+    return front.text or ""
+
+
+def test_up_to_the_high_mark_nothing_is_folded() -> None:
+    world = talk(10)
+    assert world.follow(Summary(high=100, low=30)) == []
+
+
+def test_beyond_it_all_but_the_newest_becomes_one_note_at_the_front() -> None:
+    world = talk(11)
+    summary = Summary(high=100, low=30)
+    [about] = world.follow(summary)
+    assert about == {f"t{n}" for n in range(1, 9)}
+    assert folded(world) == f"{HEADING}\nshort"
+    assert world.ids == ["w1", "t9", "t10", "t11"]
+    assert [type(edit) for edit in world.edits] == [Insert] + [Delete] * 8
+    assert {edit.why for edit in world.edits if isinstance(edit, Delete)} == {"folded"}
+    assert world.follow(summary) == []
+    assert summary.why().startswith("the newest exchange is heard")
+
+
+def test_a_fold_reads_who_said_what() -> None:
+    world = World(
+        typed("s", "Be kind.", "system"),
+        typed("u", "What is the weather?"),
+        called("f"),
+        output("o"),
+        typed("a", "Foggy.", "assistant"),
+        Item("x", role="critic", parts=[Part("input_text", "Hm.")]),
+        typed("z", "word " * 200),
+        laws=LAWS,
+    )
+    world.follow(Summary(high=20, low=5))
+    assert world.asked[0].splitlines()[:6] == [
+        "Be kind.",
+        "User: What is the weather?",
+        "Function called: look({})",
+        "Function answered: fog",
+        "Assistant: Foggy.",
+        "User: Hm.",
+    ]
+    assert line(Item("e", role="user")) == "User: "
+
+
+def test_a_fold_folds_the_summary_before_it_too() -> None:
+    world, summary = talk(11), Summary(high=100, low=30)
+    world.follow(summary)
+    more(world, *range(12, 20))
+    world.follow(summary)
+    assert world.asked[1].splitlines()[:3] == [HEADING, "short", "User: 9 " + " ".join(["word"] * 9)]
+    assert world.ids[1:] == ["t17", "t18", "t19"]
+
+
+def test_sound_is_written_first_and_does_not_count_as_writing() -> None:
+    world = World(spoken("u1", "word " * 200, ms=100_000), heard("a1"), laws=LAWS)
+    world.underway = {"a1"}
+    summary = Summary(high=100, low=30)
+    assert world.follow(summary) == []
+    world.underway = set()
+    world.summarise = lambda text: "long talk"
+    assert len(world.follow(summary)) == 2, "written, and since that is long already, folded"
+    assert folded(world) == f"{HEADING}\nlong talk"
+
+
+def test_what_is_pinned_or_under_way_is_not_folded_nor_counted() -> None:
+    world, summary = talk(11), Summary(high=100, low=30)
+    world.pinned = {"t1"}
+    assert world.follow(summary) == [], "ten that are not pinned"
+    more(world, 12)
+    world.underway = {"t5"}
+    world.follow(summary)
+    assert world.ids == ["w1", "t1", *[f"t{n}" for n in range(5, 13)]]
+
+
+def test_calls_are_folded_with_their_outputs_after_them_and_open_ones_stay() -> None:
+    world = World(called("f", "open"), called("f1"), output("o1"), laws=LAWS)
+    world.summarise = lambda text: "short"
+    more(world, *range(2, 14))
+    world.follow(Summary(high=100, low=30))
+    assert world.ids[:2] == ["w1", "f"]
+    assert world.kinds[-2:] == ["delete o1", "delete f1"]
+
+
+@pytest.mark.parametrize("answer", [None, "", "  \n"])
+def test_if_no_summary_comes_nothing_is_deleted_and_the_next_try_is_later(answer: str | None) -> None:
+    """By half a span: here 35 tokens."""
+    world, summary = talk(11), Summary(high=100, low=30)
+    world.summarise = lambda text: answer
+    world.follow(summary)
+    assert world.edits == []
+    assert len(world.ids) == 11
+    more(world, 12, 13, 14)
+    assert world.follow(summary) == []
+    more(world, 15)
+    world.summarise = lambda text: "short"
+    world.follow(summary)
+    assert folded(world) == f"{HEADING}\nshort"
+    more(world, *range(16, 24))
+    assert len(world.follow(summary)) == 1, "after a success the high mark holds again"
+
+
+@pytest.mark.parametrize("result", ["refused", "unanswered"])
+def test_if_the_summary_cannot_be_written_nothing_is_deleted(result: str) -> None:
+    world, summary = talk(11), Summary(high=100, low=30)
+    world.fate = lambda edit: result
+    world.follow(summary)
+    assert world.kinds == ["create w1"]
+    assert len(world.ids) == 11
+    assert world.follow(summary) == []
+
+
+def test_a_server_that_does_not_write_at_the_front_writes_behind_what_is_folded() -> None:
+    """speaches does not know `root`; what stood at the end is taken back, and the next fold knows better."""
+    world, summary = talk(11), Summary(high=100, low=30)
+    world.pinned = {"t1"}
+    more(world, 12)
+    world.fate = lambda edit: "misplaced" if isinstance(edit, Insert) and edit.behind == "root" else "done"
+    world.follow(summary)
+    assert world.kinds == ["create w1", "delete w1"]
+    assert len(world.ids) == 12
+    more(world, *range(13, 17))
+    world.follow(summary)
+    assert world.ids == ["t1", "w2", "t14", "t15", "t16"]
+
+
+def test_while_a_summary_is_being_made_no_other_is_asked_for() -> None:
+    world, summary = talk(11), Summary(high=100, low=30)
+    [plan] = world.plans(summary)
+    assert isinstance(plan.steps.send(None), Ask)
+    more(world, *range(12, 30))
+    assert world.plans(summary) == []
+    plan.steps.close()
+    assert len(world.plans(summary)) == 1, "a plan that was given up does not stand in the way"
+
+
+def test_a_plan_that_was_never_begun_does_not_stand_in_the_way() -> None:
+    world, summary = talk(11), Summary(high=100, low=30)
+    [plan] = world.plans(summary)
+    plan.steps.close()
+    assert len(world.plans(summary)) == 1
+
+
+def test_a_lone_summary_is_not_folded_again() -> None:
+    world = World(typed("s", f"{HEADING}\n{'word ' * 200}", "system"), laws=LAWS)
+    assert world.follow(Summary(high=100, low=30)) == []
+
+
+def test_what_is_busy_is_let_be() -> None:
+    world = talk(11)
+    world.kept = set(world.ids)
+    assert world.follow(Summary(high=100, low=30)) == []
+
+
+def test_where_nothing_can_be_deleted_nothing_is_folded() -> None:
+    world = talk(11)
+    world.unsupported = {"delete"}
+    assert world.follow(Summary(high=100, low=30)) == []
+
+
+def test_where_nothing_can_be_written_a_window_remembers_and_says_why() -> None:
+    world, summary = talk(11), Summary(high=100, low=30)
+    world.unsupported = {"create"}
+    assert world.follow(summary) == []
+    assert "does not let us write" in summary.why()
+
+
+# --- marks from the laws ------------------------------------------------------------------------------------------
+
+
+def test_before_anything_is_known_the_marks_are_those_of_an_average_talk() -> None:
+    """Two exchanges of 60 tokens stay; prices of text as on gpt-realtime, uncached."""
+    world = World(laws=replace(LAWS, hit_rate=0.0))
+    high, low = Summary().marks(world.past)
+    assert low == 120
+    assert high == low + 77, "sqrt(2 · 60 · 200,000 / 4,000)"
+
+
+def test_a_perfect_cache_wants_longer_spans_than_a_dead_one() -> None:
+    """D = sqrt(2 · w · (K · (p_full - p) + C) / p) at $4.00 and $0.40 a million, K = 120 + 200."""
+    rates = load().find("gpt-realtime")
+    spans: list[int] = []
+    for hit_rate in (1.0, 0.5, 0.0):
+        world = World(laws=replace(LAWS, hit_rate=hit_rate), rates=rates)
+        high, low = Summary().marks(world.past)
+        spans.append(high - low)
+    assert spans == [636, 205, 77]
+
+
+def test_the_price_of_a_summary_counts_where_it_is_known() -> None:
+    rates, small = load().find("gpt-realtime"), load().find("gpt-realtime-mini")
+    spans: list[int] = []
+    for summary_rates in (None, rates, small):
+        world = World(laws=replace(LAWS, hit_rate=0.0), rates=rates, summary_rates=summary_rates)
+        high, low = Summary().marks(world.past)
+        spans.append(high - low)
+    assert spans[1] > spans[2] > 0
+    assert spans[0] == 77
+
+
+def test_exchanges_are_measured_once_there_are_three() -> None:
+    world = talk(3, count=100)
+    world.enter(typed("s", f"{HEADING}\n{'word ' * 30}", "system"), 1, "root")
+    _, low = Summary().marks(world.past)
+    assert low == 2 * 100
+    world = talk(30, count=1)
+    assert Summary().marks(world.past)[1] == 2 * 20, "twenty at least"
+
+
+def test_a_long_summary_does_not_pass_the_mark_by_itself() -> None:
+    world = World(typed("s", f"{HEADING}\n{'word ' * 1000}", "system"), laws=LAWS)
+    high, _ = Summary().marks(world.past)
+    assert high > 1000
+
+
+def test_it_is_named_as_it_was_asked_for_and_passes_on_what_concerns_writing() -> None:
+    assert Summary().name == "summary"
+    summary = Summary(high=900, low=300)
+    assert summary.name == "summary:900:300"
+    assert not summary.notes
+    world = World(spoken("u1", "Hello?"), heard("a1"))
+    world.follow(summary)
+    world.do(Plan(frozenset(), summary.to_notes(world.past)))
+    assert summary.notes
+    assert world.words == ["system: User: Hello?\nAssistant: Well."]
+
+
+def test_an_edit_that_fails_behind_a_summary_stops_nothing_but_its_own() -> None:
+    world, summary = World(called("f1"), output("o1"), laws=LAWS), Summary(high=100, low=30)
+    more(world, *range(2, 14))
+    world.summarise = lambda text: "short"
+
+    def fate(edit: Edit) -> str:
+        return "refused" if edit.item_id in ("o1", "t3") else "done"
+
+    world.fate = fate
+    world.follow(summary)
+    assert world.ids == ["w1", "f1", "o1", "t3", "t11", "t12", "t13"]

@@ -1,0 +1,117 @@
+"""A window of tokens with two marks: one deep cut instead of many shallow ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from pasts import World, called, heard, output, spoken, typed
+
+from laconic.edits import Delete
+from laconic.laws import Laws
+from laconic.window import Sizes, Window
+
+# By these laws a text of n words is n tokens, and so many to frame it.
+LAWS = Laws(user_text_framing=0)
+
+
+def of_tokens(item_id: str, count: int):
+    return typed(item_id, " ".join(["word"] * count))
+
+
+def talk(*lengths: int) -> World:
+    """Texts of so many tokens, each an exchange of its own."""
+    world = World(laws=LAWS)
+    for number, length in enumerate(lengths, 1):
+        world.enter(of_tokens(str(number), length), number)
+    return world
+
+
+def test_up_to_the_high_mark_nothing_is_cut() -> None:
+    world = talk(40, 30, 30)
+    assert world.follow(Window(100, 50)) == []
+
+
+def test_beyond_it_the_oldest_leave_until_the_low_mark_and_then_nothing_for_long() -> None:
+    world = talk(40, 30, 20, 11)
+    window = Window(100, 50)
+    world.follow(window)
+    assert world.ids == ["3", "4"], "31 are left: 61 would have been too many"
+    assert world.edits == [Delete("1", "memory"), Delete("2", "memory")]
+    assert world.follow(window) == []
+
+
+@pytest.mark.parametrize(("hit_rate", "left"), [(0.0, 5), (1.0, 3)])
+def test_the_better_the_cache_the_deeper_the_cut_where_no_low_mark_is_given(hit_rate: float, left: int) -> None:
+    """Each of 10 tokens: half of a hundred stays at a dead cache, a third at a perfect one."""
+    world = talk(*[10] * 11)
+    world.past.laws = replace(LAWS, hit_rate=hit_rate)
+    world.follow(Window(100))
+    assert len(world.ids) == left
+
+
+def test_sound_counts_as_it_is_billed() -> None:
+    """A second of the user is ten tokens, a second of reply twenty, and each is framed."""
+    world = World(spoken("u", ms=2000), heard("a", None, ms=3000), laws=LAWS)
+    sizes = Sizes()
+    assert [sizes.of(item, world.past) for item in world.conversation] == [20 + 8, 60 + 8]
+
+
+def test_pinned_items_are_neither_cut_nor_counted() -> None:
+    """A long pinned instruction must not make the window cut everything else at every turn."""
+    world = talk(500, 30, 30, 30)
+    world.pinned = {"1"}
+    assert world.follow(Window(100, 50)) == []
+    world.enter(of_tokens("5", 20), 5)
+    world.follow(Window(100, 50))
+    assert world.ids == ["1", "4", "5"]
+
+
+def test_the_exchange_under_way_is_never_cut() -> None:
+    """A question longer than the window is still to be answered."""
+    world = talk(10, 500)
+    world.underway = {"2"}
+    world.follow(Window(100, 50))
+    assert world.ids == ["2"]
+
+
+def test_a_call_and_its_output_are_cut_together_and_an_open_call_stays() -> None:
+    world = World(called("f1"), output("o1"), called("f2", "d"), of_tokens("x", 200), laws=LAWS)
+    assert world.follow(Window(100, 50)) == [frozenset({"f1", "o1"}), frozenset({"x"})]
+    assert world.kinds == ["delete o1", "delete f1", "delete x"]
+    assert world.ids == ["f2"]
+
+
+def test_where_nothing_can_be_deleted_nothing_is_planned() -> None:
+    world = talk(500)
+    world.unsupported = {"delete"}
+    assert world.follow(Window(100)) == []
+
+
+def test_an_item_is_counted_again_when_it_was_cut_or_grew_or_other_laws_hold() -> None:
+    world = World(heard("a", None, ms=3000), laws=LAWS)
+    sizes, item = Sizes(), world.conversation.get("a")
+    assert item is not None
+    assert sizes.of(item, world.past) == 68
+    item.parts[0].audio_ms = 1000
+    assert sizes.of(item, world.past) == 28
+    world.past.laws = replace(LAWS, hit_rate=0.1)
+    assert sizes.of(item, world.past) == 28
+    world.past.laws = replace(LAWS, truncated_reply_text=0)
+    assert sizes.of(item, world.past) == 20
+
+
+def test_sizes_of_what_left_are_forgotten() -> None:
+    world, sizes = World(laws=LAWS), Sizes()
+    for number in range(500):
+        item = of_tokens(str(number), 1)
+        world.enter(item)
+        sizes.of(item, world.past)
+        world.conversation.remove(item.id)
+    assert len(sizes._known) < 70  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_window_is_named_as_it_was_asked_for() -> None:
+    assert Window(100).name == "window:100"
+    assert Window(100, 50).name == "window:100:50"
+    assert "100" in Window(100).why()
