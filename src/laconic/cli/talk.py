@@ -2,7 +2,7 @@
 
 Everything the user gave is checked before anything is opened. Then the stand-in is started if it is wanted, the
 service dialled, sound opened, and the talk runs until it is over. However it ends, what was said and what it cost
-is printed; if something broke, its sentence and exit code follow.
+is printed, and what was learned about the service is kept; if something broke, its sentence and exit code follow.
 """
 
 from __future__ import annotations
@@ -20,25 +20,32 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from laconic import recording
 from laconic.cli.rates import rate_table
 from laconic.cli.session_flags import add_session_flags, session_settings
 from laconic.cli.talk_sound import Sound, add_sound_flags, choose_sound, print_devices
+from laconic.client.chat_endpoints import DEFAULT_TEXT_MODEL, ChatEndpoint, chat_endpoint
 from laconic.client.dial import dial
 from laconic.client.endpoints import DEFAULT_MODEL, Endpoint, endpoint
+from laconic.client.laws_file import load_laws, save_laws
 from laconic.client.settings import SessionSettings
+from laconic.client.summarise import Summary, summarise
+from laconic.currencies import Currency
 from laconic.errors import BadInput
 from laconic.events import Raw
 from laconic.memory import memory
 from laconic.recording import Sender
 from laconic.session import Session
-from laconic.terminal.bill import bill_line, summary
+from laconic.summary_prompt import summary_instructions
+from laconic.terminal.bill import Bill, summary
 from laconic.terminal.lines import Lines
 from laconic.terminal.page import Page
 from laconic.terminal.words import Words
 from laconic.voice.clock import Clock
+from laconic.voice.summaries import Writer
 from laconic.voice.talk import Talk
 
 if TYPE_CHECKING:
@@ -94,6 +101,7 @@ class _Plan:
     words: Words
     clock: Clock
     sound: Sound
+    currency: Currency
     notes: list[str]
 
     @property
@@ -109,6 +117,11 @@ class _Plan:
         """The model as far as anybody knows it: asked for, or named by the service."""
         return self.model or self.session.conversation.model or "?"
 
+    @property
+    def learned_as(self) -> tuple[str, str]:
+        """Under which service and model the laws are kept."""
+        return _learned_as(self.service, self.settings, self.model)
+
 
 def _plan(args: argparse.Namespace, env: Mapping[str, str]) -> _Plan:
     """Check everything that can be checked without a connection. Raises BadInput, NoKey or NoDevice."""
@@ -122,14 +135,19 @@ def _plan(args: argparse.Namespace, env: Mapping[str, str]) -> _Plan:
     service = settings.service or _default_service(env)
     stand_in = service == "simulator"
     model = settings.model or (DEFAULT_MODEL if stand_in else None)
+    chat: ChatEndpoint | None = None
     if not stand_in:
-        model = _endpoint(service, settings, model, env).model
+        there = _endpoint(service, settings, model, env)
+        model, chat = there.model, _chat(there, settings, env)
     numbers, run_id = count(1), uuid4().hex[:12]
     session = Session(
         ids=lambda: f"laconic_{run_id}_{next(numbers)}",
-        memory=memory(settings.memory or "everything"),
+        memory=memory(settings.memory_name),
         model=model,
         rates=rate_table(args.rates),
+        laws=load_laws(*_learned_as(service, settings, model)),
+        service=_provider(service),
+        summary_model=DEFAULT_TEXT_MODEL if stand_in else chat.model if chat is not None else model,
     )
     clock = Clock(args.pace)
     push_to_talk = settings.turn_detection == "none"
@@ -138,7 +156,8 @@ def _plan(args: argparse.Namespace, env: Mapping[str, str]) -> _Plan:
         notes = [words("talking_to", service=service, model=model or settings.deployment or "?")]
     else:
         notes = [words("stand_in" if settings.service else "no_key", model=model)]
-    return _Plan(args, settings, service, model, session, words, clock, sound, [*notes, *sound.said])
+    notes += sound.said
+    return _Plan(args, settings, service, model, session, words, clock, sound, settings.money, notes)
 
 
 def _default_service(env: Mapping[str, str]) -> str:
@@ -159,6 +178,30 @@ def _endpoint(
         url=url,
         env=env,
     )
+
+
+def _chat(there: Endpoint, settings: SessionSettings, env: Mapping[str, str]) -> ChatEndpoint | None:
+    """The text model that writes summaries; None where the service itself has to, since no other is named there."""
+    try:
+        return chat_endpoint(there, env=env, model=settings.summary_model)
+    except BadInput:
+        if settings.summary_model or env.get("LACONIC_SUMMARY_URL") or env.get("LACONIC_SUMMARY_MODEL"):
+            raise
+        return None
+
+
+def _learned_as(service: str, settings: SessionSettings, model: str | None) -> tuple[str, str]:
+    """Whose laws they are: an address goes by its host, an Azure deployment by its name."""
+    host = urlsplit(service).hostname if "://" in service else None
+    return host or service, model or settings.deployment or "?"
+
+
+def _provider(service: str) -> str:
+    """Whose habits to assume of a service nothing was learned about."""
+    host = urlsplit(service).hostname or ""
+    if host.endswith(".x.ai"):
+        return "xai"
+    return "azure" if host.endswith(".azure.com") or service == "azure" else "openai"
 
 
 # --- the talk ----------------------------------------------------------------------------------------------------
@@ -183,6 +226,8 @@ async def _talk(plan: _Plan, record: Callable[[Raw, Sender, float], None] | None
             push_to_talk=plan.push_to_talk,
             held=plan.sound.recorded,
             record=record,
+            writer=_writer(there, plan),
+            lang=plan.words.lang,
         )
         began = plan.clock.now()
         try:
@@ -194,10 +239,22 @@ async def _talk(plan: _Plan, record: Callable[[Raw, Sender, float], None] | None
             _print_summary(plan, page, plan.clock.now() - began)
 
 
-def _view(plan: _Plan, page: Page) -> Lines | Screen:
-    def bill() -> str:
-        return bill_line(plan.session, plan.words, pretend=plan.stand_in)
+def _writer(there: Endpoint, plan: _Plan) -> Writer | None:
+    """Has summaries written over the chat endpoint beside the service; the stand-in has its own, whatever the
+    environment names."""
+    chat = _chat(there, plan.settings, {} if plan.stand_in else os.environ)
+    if chat is None:
+        return None
 
+    async def write(text: str, max_tokens: int) -> Summary:
+        instructions = summary_instructions(plan.words.lang, max_tokens)
+        return await summarise(chat, text=text, instructions=instructions, max_tokens=max_tokens)
+
+    return write
+
+
+def _view(plan: _Plan, page: Page) -> Lines | Screen:
+    bill = Bill(plan.session, plan.words, plan.clock.now, currency=plan.currency, pretend=plan.stand_in)
     terminal = sys.stdout.isatty()
     if terminal and sys.stdin.isatty() and not plan.args.plain and find_spec("textual"):
         from laconic.terminal.screen import Screen
@@ -272,7 +329,12 @@ def _for_us_alone(path: str, flags: int) -> int:
 
 
 def _print_summary(plan: _Plan, page: Page, duration_s: float) -> None:
-    rows = summary(plan.session, page, duration_s, model=plan.shown_model, pretend=plan.stand_in)
+    rows = summary(
+        plan.session, page, duration_s, model=plan.shown_model, currency=plan.currency, pretend=plan.stand_in
+    )
+    not_kept = save_laws(*plan.learned_as, plan.session.laws, plan.session.learned_from)
+    if not_kept is not None:
+        rows.append(not_kept.say(plan.words.lang))
     if plan.args.record is not None:
         rows.append(plan.words("sum_recording", path=plan.args.record))
     if plan.sound.saved is not None:

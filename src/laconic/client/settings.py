@@ -14,10 +14,12 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
+from laconic.currencies import Currency, currency
 from laconic.dialects import Dialect
 from laconic.errors import BadInput
 from laconic.items import Wire
@@ -60,7 +62,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("deployment", "Azure: the name the model was deployed under"),
     Setting("api_version", "Azure: the preview address's api-version; without it the GA address is used"),
     Setting("dialect", "the protocol's spelling, where it cannot be told from the service", choices=("ga", "beta")),
-    Setting("memory", "what the service shall remember: everything, last:N, exchanges:N"),
+    Setting(
+        "memory",
+        "what the service shall remember, and how: auto (the default), everything, last:N, exchanges:N, "
+        "window:HIGH[:LOW] (tokens), written[:notes], summary[:HIGH:LOW] (tokens of writing), select:N",
+    ),
+    Setting(
+        "remember",
+        "what auto has to remember: words (every one), gist (the default), or a number of exchanges",
+    ),
+    Setting("summary_model", "the text model that writes summaries (default: a cheap one of the same service)"),
+    Setting("currency", "show money in this currency: JPY, EUR, … (its code)"),
+    Setting("per_usd", "how many of it a dollar is, such as 155", float),
     Setting("instructions", "what the model is told before the conversation"),
     Setting("voice", "alloy, ash, ballad, cedar, coral, echo, marin, sage, shimmer, verse, or a custom voice_…"),
     Setting("speed", "how fast it speaks, 0.25 to 1.5", float, 0.25, 1.5),
@@ -109,6 +122,10 @@ class SessionSettings:
     api_version: str | None = None
     dialect: Dialect | None = None
     memory: str | None = None
+    remember: str | None = None
+    summary_model: str | None = None
+    currency: str | None = None
+    per_usd: float | None = None
     instructions: str | None = None
     voice: str | None = None
     speed: float | None = None
@@ -125,6 +142,27 @@ class SessionSettings:
     transcription_language: str | None = None
     transcription_prompt: str | None = None
     noise_reduction: str | None = None
+
+    @property
+    def memory_name(self) -> str:
+        """The memory asked for, in one name; `auto` where nobody asked. BadInput if the two settings do not go
+        together."""
+        if self.remember is None:
+            return self.memory or "auto"
+        if self.memory not in (None, "auto"):
+            raise BadInput(
+                f"remember ({self.remember}) is for the memory auto, which chooses by it, not for {self.memory}; "
+                "leave one of them out",
+                ja=f"remember（{self.remember}）は memory が auto のときの設定です（今の値: {self.memory}）。"
+                "どちらかを外してください。",
+            )
+        return f"auto:{self.remember}"
+
+    @property
+    def money(self) -> Currency:
+        """The currency to show money in. Raises BadInput for one that is none, or whose rate is missing."""
+        rate = None if self.per_usd is None else format(Decimal(repr(self.per_usd)), "f")
+        return currency(self.currency or "USD", rate)
 
     @property
     def transcription_model(self) -> str | None:

@@ -7,48 +7,95 @@ figures are what the real service would have charged, and every line says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from laconic.meter import Charge, Cost, Metered, dollars
+from laconic.choosing import Auto
+from laconic.currencies import DOLLARS, Currency, money
+from laconic.meter import Charge, Cost, Metered
+from laconic.saved import Pace, saved_line
 from laconic.session import Session
 from laconic.terminal.columns import clip, width_of
 from laconic.terminal.page import Page
+from laconic.terminal.reasons import reason
 from laconic.terminal.words import Words, minutes, seconds
 
-__all__ = ["amount", "bill_line", "charge_rows", "summary"]
+__all__ = ["Bill", "amount", "charge_rows", "summary"]
 
 _FORGOTTEN_SHOWN = 8
 _QUOTED = 50
 
 
-def amount(cost: Cost, words: Words) -> str:
+def amount(cost: Cost, words: Words, currency: Currency = DOLLARS) -> str:
     """A cost for people: exact, at least so much, or unknown."""
-    sum_ = dollars(cost.nanodollars, cost.currency)
+    sum_ = currency.show(cost)
     if not cost.unknown:
         return sum_
     return words("at_least", cost=sum_) if cost.charges else words("unknown_cost")
 
 
-def bill_line(session: Session, words: Words, *, pretend: bool = False) -> str:
-    """One line: cost so far, the latest reply's, tokens, items held, exchanges. `pretend`: nothing is really billed."""
-    meter = session.meter
-    usage = meter.usage
-    latest: Metered | None = meter.responses[-1] if meter.responses else None
-    line = words(
-        "bill",
-        cost=amount(meter.total, words),
-        reply=amount(latest.cost, words) if latest else "–",
-        tokens_in=f"{usage.input_tokens:,}",
-        cached=f"{usage.cached_tokens:,}",
-        tokens_out=f"{usage.output_tokens:,}",
-        items=len(session.conversation),
-        exchanges=session.exchanges.count,
-    )
-    return f"{words('not_billed')} {line}" if pretend else line
+class Bill:
+    """The bill while the talk runs. Made when it begins: the pace is counted from there.
+
+    `now`: the time, in the talk's own seconds. `pretend`: nothing is really billed.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        words: Words,
+        now: Callable[[], float],
+        *,
+        currency: Currency = DOLLARS,
+        pretend: bool = False,
+    ) -> None:
+        self._session, self._words, self._now = session, words, now
+        self._currency, self._pretend = currency, pretend
+        self._pace = Pace()
+        self._pace.note(0, now())
+
+    def __call__(self) -> str:
+        """Two rows: money, and what it is money for."""
+        return f"{self.money()}\n{self.tokens()}"
+
+    def money(self) -> str:
+        """Cost so far, the latest reply's, what was saved against doing nothing, and what an hour would cost."""
+        words, meter = self._words, self._session.meter
+        line = saved_line(self._session.alternatives, meter, self._pace, self._now(), self._currency)
+        replies = [entry for entry in meter.responses if entry.kind == "reply"]
+        latest = amount(replies[-1].cost, words, self._currency) if replies else "–"
+        row = [words("bill", cost=amount(meter.total, words, self._currency), reply=latest)]
+        if replies and line.saved is not None:
+            row.append(words("bill_saved", saved=money(line.saved, line.currency)))
+        if line.per_hour is not None and not line.unknown:
+            row.append(words("bill_pace", per_hour=money(line.per_hour, line.currency)))
+        shown = words("between").join(row)
+        return f"{words('not_billed')} {shown}" if self._pretend else shown
+
+    def tokens(self) -> str:
+        """Tokens so far, items held, exchanges."""
+        usage = self._session.meter.usage
+        return self._words(
+            "tokens",
+            tokens_in=f"{usage.input_tokens:,}",
+            cached=f"{usage.cached_tokens:,}",
+            tokens_out=f"{usage.output_tokens:,}",
+            items=len(self._session.conversation),
+            exchanges=self._session.exchanges.count,
+        )
 
 
-def summary(session: Session, page: Page, duration_s: float, *, model: str, pretend: bool = False) -> list[str]:
-    """What is printed when the talk is over: how long, what was forgotten, tokens, cost and what it is made of."""
+def summary(
+    session: Session,
+    page: Page,
+    duration_s: float,
+    *,
+    model: str,
+    currency: Currency = DOLLARS,
+    pretend: bool = False,
+) -> list[str]:
+    """What is printed when the talk is over: how long, how it was remembered, what was forgotten, tokens, cost, what
+    that is made of, and what other memories would have cost."""
     words, meter = page.words, session.meter
     usage = meter.usage
     rows = [
@@ -62,10 +109,13 @@ def summary(session: Session, page: Page, duration_s: float, *, model: str, pret
         )
     ]
     rows += _forgotten(page)
+    if page.written or page.folded:
+        rows.append(words("sum_kept", written=page.written, folded=page.folded))
+    rows.append(words("sum_memory", name=_memory_name(session), why=reason(session.why(), words.lang)))
     rows.append(
         words(
             "sum_tokens",
-            replies=len(meter.responses),
+            replies=len(_of_kind(session, "reply")),
             tokens_in=f"{usage.input_tokens:,}",
             cached=f"{usage.cached_tokens:,}",
             tokens_out=f"{usage.output_tokens:,}",
@@ -73,15 +123,68 @@ def summary(session: Session, page: Page, duration_s: float, *, model: str, pret
     )
     total = meter.total
     key = ("sum_cost" if total.charges else "sum_cost_bare") + ("_pretend" if pretend else "")
-    rows.append(words(key, cost=amount(total, words), model=model))
-    rows += charge_rows(total, words)
+    rows.append(words(key, cost=_both(total, words, currency), model=model))
+    rows += charge_rows(total, words, currency)
+    if summaries := _of_kind(session, "summary"):
+        cost = sum((entry.cost for entry in summaries), Cost(currency=total.currency))
+        rows.append("  " + words("sum_summaries", count=len(summaries), cost=amount(cost, words, currency)))
     if meter.rates is None and meter.responses:
         rows.append(words("sum_no_price", model=model))
     elif total.unknown:
         rows.append(words("sum_unknown", count=total.unknown))
+    rows += _instead(session, words, currency)
     if session.errors:
         rows.append(words("sum_errors", count=session.errors))
     return rows
+
+
+def _memory_name(session: Session) -> str:
+    memory = session.memory
+    return f"{memory.name} ({memory.chosen})" if isinstance(memory, Auto) else memory.name
+
+
+def _of_kind(session: Session, kind: str) -> list[Metered]:
+    return [entry for entry in session.meter.responses if entry.kind == kind]
+
+
+def _both(cost: Cost, words: Words, currency: Currency) -> str:
+    """In the user's currency, with the dollars that were charged."""
+    shown = amount(cost, words, currency)
+    if currency.name == "USD" or cost.currency != "USD" or not cost.charges:
+        return shown
+    return f"{shown} ({amount(replace(cost, unknown=0), words)})"
+
+
+def _instead(session: Session, words: Words, currency: Currency) -> Iterator[str]:
+    """The floor, and what the same talk would have cost under other memories; nothing where that is not known."""
+    total, others = session.meter.total, session.alternatives
+    multiple = others.multiple(total)
+    rates = session.meter.rates
+    if multiple is None or total.unknown or rates is None or rates.by_time:
+        return
+    yield words("sum_floor", floor=currency.show(others.floor), multiple=f"{multiple:.2f}")
+    yield words("sum_instead")
+    costs = others.costs()
+    table = [
+        (_other(name, words), currency.show(cost), f"{others.multiple(cost) or 0:.2f}") for name, cost in costs.items()
+    ]
+    first, second = (max(map(width_of, column)) for column in list(zip(*table, strict=True))[:2])
+    for what, cost, times in table:
+        yield f"  {what}{_gap(what, first)}  {_gap(cost, second)}" + words("sum_other", cost=cost, multiple=times)
+
+
+def _other(name: str, words: Words) -> str:
+    """A memory the talk is compared with, in words."""
+    kind, _, number = name.partition(":")
+    match kind:
+        case "everything":
+            return words("nothing_done")
+        case "last":
+            return words("last_items", count=number)
+        case "service":
+            return words("service_cuts")
+        case _:
+            return name
 
 
 def _forgotten(page: Page) -> Iterator[str]:
@@ -94,10 +197,10 @@ def _forgotten(page: Page) -> Iterator[str]:
         yield "  " + words("sum_more", more=len(by_memory) - _FORGOTTEN_SHOWN)
 
 
-def charge_rows(total: Cost, words: Words) -> Iterator[str]:
+def charge_rows(total: Cost, words: Words, currency: Currency = DOLLARS) -> Iterator[str]:
     """One row for each kind of charge, in columns."""
     table = [
-        (words(charge.what), _count(charge, words), dollars(charge.nanodollars, total.currency))
+        (words(charge.what), _count(charge, words), currency.show(Cost((charge,), currency=total.currency)))
         for charge in total.charges
     ]
     first, second, third = (max(map(width_of, column)) for column in zip(*table, strict=True)) if table else (0, 0, 0)

@@ -64,7 +64,7 @@ class Lines:
     def notice(self, notice: Notice, now: float) -> None:
         self.page.notice(notice)
         if isinstance(notice, Charged) and (notice.cost.charges or notice.cost.unknown):  # a ghost turn may be free
-            self.page.note(self._bill())
+            self.page.note(self._bill().partition("\n")[0])
 
     def heard(self, played: Played, now: float, *, stopped: bool = False) -> None:
         self.page.heard(played, stopped=stopped)
@@ -74,6 +74,7 @@ class Lines:
 
     def tick(self, now: float) -> None:
         """Print what has its turn."""
+        self.page.tick()
         for line in self.page.lines:
             if line in self._printed:
                 continue
@@ -83,7 +84,7 @@ class Lines:
                 continue
             if line not in self._skipped:
                 if not self._gives_way(line, now):
-                    if self._columns is not None:
+                    if self._columns is not None and line.kind != "notice":
                         self._progress(line)
                     break
                 self._skipped.add(line)

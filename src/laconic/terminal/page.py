@@ -4,7 +4,8 @@ Nothing here prints. A page is told what happened (`event`, `notice`, `heard`) a
 and every notice. The place of an item's line is the item's place in the conversation, as the mirror has it; so a
 user's words stand before the reply they caused, although their transcript is usually finished only when that
 reply is already under way. While the user still speaks there is no item yet: the line waits at the end, under the
-id the item will have. A line stays on the page after the service has forgotten its item.
+id the item will have. A line stays on the page after the service has forgotten its item, or holds its words instead
+of its sound; what a memory writes into the conversation in place of what was said is no line of its own.
 
 A reply is *settled* when nothing about its line can change any more: its words are complete and it was heard to
 the end or cut off. What a cut-off reply shows is what was heard of it. How many words that is nobody tells us, so
@@ -19,9 +20,11 @@ from typing import Any, ClassVar, Literal, cast
 
 from laconic import events as ev
 from laconic.conversation import Conversation
+from laconic.folding import HEADING
 from laconic.items import Item
-from laconic.session import CutOff, EditFailed, Forgot, GhostTurn, Notice, Unsupported
+from laconic.session import CutOff, EditFailed, Forgot, GhostTurn, MemoryTold, Notice, Unsupported
 from laconic.terminal.columns import clip, width_of, wrap
+from laconic.terminal.reasons import reason
 from laconic.terminal.words import Words, seconds
 from laconic.voice.playout import BYTES_PER_FRAME, RATE, Played
 
@@ -32,6 +35,8 @@ Kind = Literal["user", "assistant", "system", "tool", "notice"]
 _BYTES_PER_MS = RATE * BYTES_PER_FRAME // 1000
 _QUOTED = 40
 """Columns of an item's words that a notice about it repeats."""
+_FOLDING_BEATS = 5
+"""A fold is over when nothing more of it has gone for so many beats, half a second."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +60,8 @@ class Line:
     cut: bool = False
     gone: bool = False
     """The service has forgotten it."""
+    left: bool = False
+    """Its item is no longer in the conversation: forgotten, or replaced by its words."""
 
     @property
     def words(self) -> str:
@@ -105,6 +112,10 @@ class Page:
         self.words = words
         self.lines: list[Line] = []
         self.forgotten: list[Forgot] = []
+        self.written = self.folded = 0
+        """Items whose words took their place, and items that went into a summary."""
+        self._fold: Line | None = None  # the notice of the fold under way
+        self._fold_items = self._fold_beats = 0
         self._conversation = conversation
         self._by_id: dict[str, Line] = {}
 
@@ -121,10 +132,9 @@ class Page:
         say = self.words
         match notice:
             case Forgot():
-                self.forgotten.append(notice)
-                if (line := self._by_id.get(notice.item_id)) is not None:
-                    line.gone = True
-                self.note(self._forgot(notice))
+                self._left(notice)
+            case MemoryTold(text):
+                self.note(say("memory", text=reason(text, say.lang)))
             case CutOff():
                 if (line := self._by_id.get(notice.item_id)) is not None:
                     line.cut = line.complete = True
@@ -147,6 +157,13 @@ class Page:
     def note(self, sentence: str) -> None:
         """A dim line at the end."""
         self.lines.append(Line("notice", parts={0: sentence}, complete=True))
+
+    def tick(self) -> None:
+        """A beat has passed: a fold that does not grow any more is whole."""
+        self._fold_beats += 1
+        if self._fold is not None and self._fold_beats >= _FOLDING_BEATS:
+            self._fold.complete = True
+            self._fold = None
 
     def close(self) -> None:
         """The talk is over: what is not complete now never will be."""
@@ -213,14 +230,49 @@ class Page:
             return ""
         return line.heard_words if line.cut else line.words  # a truncation took the service's transcript away
 
-    def _forgot(self, notice: Forgot) -> str:
-        if notice.why != "memory":  # swept: nobody heard it, or there was nothing in it
-            return self.words("swept", left=notice.left)
+    def _left(self, notice: Forgot) -> None:
+        """An item left the conversation at our wish."""
+        line = self._by_id.get(notice.item_id)
+        if line is not None:
+            line.left = True
+            line.gone = notice.why != "written"
+        match notice.why:
+            case "written":
+                self.written += 1
+                self.note(self._forgot(notice, "written"))
+            case "folded":
+                self.folded += 1
+                self._folded()
+            case "memory":
+                self.forgotten.append(notice)
+                self.note(self._forgot(notice, "forgot"))
+            case "undone" | "drift":  # words of ours that nobody saw; a reply of which the memory tells
+                pass
+            case _:
+                self.forgotten.append(notice)
+                self.note(self.words("swept", left=notice.left))
+
+    def _folded(self) -> None:
+        """One more item went into the summary: one line for all of them."""
+        if self._fold is None:
+            self._fold = Line("notice")
+            self._fold_items = 0
+            self.lines.append(self._fold)
+        self._fold_items += 1
+        self._fold_beats = 0
+        note = next((item.text for item in self._conversation if (item.text or "").startswith(HEADING)), None)
+        if note is None:
+            self._fold.parts = {0: self.words("folded", count=self._fold_items)}
+        else:
+            words = clip(note.removeprefix(HEADING), _QUOTED)
+            self._fold.parts = {0: self.words("folded_as", count=self._fold_items, words=words)}
+
+    def _forgot(self, notice: Forgot, key: str) -> str:
         who, text = self.who(notice.role), self.quoted(notice)
         if text:
-            return self.words("forgot", who=who, words=clip(text, _QUOTED), left=notice.left)
+            return self.words(key, who=who, words=clip(text, _QUOTED), left=notice.left)
         if notice.audio_ms:
-            return self.words("forgot_sound", who=who, seconds=seconds(notice.audio_ms), left=notice.left)
+            return self.words(f"{key}_sound", who=who, seconds=seconds(notice.audio_ms), left=notice.left)
         return self.words("forgot_empty", who=who, left=notice.left)
 
     # --- following the service -------------------------------------------------------------------------------
@@ -238,20 +290,29 @@ class Page:
 
         Notices and forgotten lines between two items stay in front of the newcomer, since they were there first.
         """
-        before, after = self._conversation.neighbours(line.item_id)
-        if after is None or after.id not in self._by_id:
-            if before is None or before.id not in self._by_id:
+        before, after = self._beside(line.item_id)
+        if after is None:
+            if before is None:
                 return
-            start = self._index(self._by_id[before.id]) + 1
+            start = self._index(before) + 1
             waiting = (n for n in range(start, len(self.lines)) if self._waits(self.lines[n]))
             end = next(waiting, len(self.lines))
         else:
-            end = self._index(self._by_id[after.id])
+            end = self._index(after)
         at = self._index(line)
         if at == end or (at < end and all(self._passive(other) for other in self.lines[at + 1 : end])):
             return
         self.lines.pop(at)
         self.lines.insert(end - (at < end), line)
+
+    def _beside(self, item_id: str) -> tuple[Line | None, Line | None]:
+        """The lines of the nearest items before and after this one that have any: what a memory wrote has none."""
+        before, after = self._conversation.neighbours(item_id)
+        while before is not None and before.id not in self._by_id:
+            before, _ = self._conversation.neighbours(before.id)
+        while after is not None and after.id not in self._by_id:
+            _, after = self._conversation.neighbours(after.id)
+        return before and self._by_id[before.id], after and self._by_id[after.id]
 
     def _index(self, line: Line) -> int:
         """Where a line stands; looked for from the end, since nearly everything happens there."""
@@ -259,10 +320,10 @@ class Page:
 
     def _waits(self, line: Line) -> bool:
         """Whether this line's item is still to come (the user is speaking)."""
-        return bool(line.item_id) and not line.gone and line.item_id not in self._conversation
+        return bool(line.item_id) and not line.left and line.item_id not in self._conversation
 
     def _passive(self, line: Line) -> bool:
-        return not line.item_id or line.gone
+        return not line.item_id or line.left
 
     def _speech_started(self, event: ev.InputAudioBufferSpeechStarted) -> None:
         if event.item_id:

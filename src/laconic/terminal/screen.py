@@ -152,6 +152,7 @@ class Screen(App[None]):
 
     def tick(self, now: float) -> None:
         """Draw what has changed."""
+        self.page.tick()
         if not self.is_running or not self._transcript.is_attached:
             return
         self._transcript.refresh_page()

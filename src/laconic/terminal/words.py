@@ -39,6 +39,11 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "forgot_empty": ("forgotten: {who}, empty · {left} stay", "忘れました: {who}（空）・残り{left}件"),
     "swept": ("a reply nobody heard was taken out · {left} stay", "聞こえなかった返事を取り除きました・残り{left}件"),
+    "written": ("written down: {who}, “{words}”", "文字にしました: {who}「{words}」"),
+    "written_sound": ("written down: {who}, {seconds} s of speech", "文字にしました: {who}、音声{seconds}秒"),
+    "folded": ("folded {count} items into a summary", "{count}項目を要約にまとめました"),
+    "folded_as": ("folded {count} items into a summary: “{words}”", "{count}項目を要約にまとめました:「{words}」"),
+    "memory": ("memory: {text}", "記憶: {text}"),
     "ghost_turn": (
         "you paused and went on before an answer: still the same exchange",
         "間を置いて返事の前に続けたため、同じ往復として数えます",
@@ -67,15 +72,17 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "plain_keys": ("Speak whenever you like. Ctrl-C ends.", "いつでもお話しください。Ctrl-Cで終了。"),
     # the bill while it runs
-    "bill": (
-        "{cost} · this reply {reply} · tokens in {tokens_in} (cached {cached}) out {tokens_out}"
-        " · items {items} · exchanges {exchanges}",
-        "{cost}・この返事 {reply}・トークン 入力{tokens_in}（キャッシュ{cached}）出力{tokens_out}"
-        "・項目{items}・往復{exchanges}",
+    "bill": ("{cost} · this reply {reply}", "{cost}・この返事 {reply}"),
+    "bill_saved": ("saved {saved}", "節約 {saved}"),
+    "bill_pace": ("{per_hour}/h", "1時間 {per_hour}"),
+    "tokens": (
+        "tokens in {tokens_in} (cached {cached}) out {tokens_out} · items {items} · exchanges {exchanges}",
+        "トークン 入力{tokens_in}（キャッシュ{cached}）出力{tokens_out}・項目{items}・往復{exchanges}",
     ),
+    "between": (" · ", "・"),
     "at_least": ("at least {cost}", "{cost}以上"),
     "unknown_cost": ("cost unknown", "料金不明"),
-    "not_billed": ("a real service would charge", "実際のサービスなら"),
+    "not_billed": ("would cost", "実際なら"),
     # before it starts
     "no_key": (
         "No key is set: talking to the built-in stand-in; nothing is billed."
@@ -101,6 +108,11 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "sum_forgotten": ("forgotten: {who}, “{words}”", "忘れた項目: {who}「{words}」"),
     "sum_more": ("… and {more} more", "…ほか{more}件"),
+    "sum_kept": (
+        "written down {written} · folded into a summary {folded}",
+        "文字にした項目 {written}・要約にまとめた項目 {folded}",
+    ),
+    "sum_memory": ("memory {name}: {why}", "記憶 {name}: {why}"),
     "sum_tokens": (
         "replies {replies} · tokens in {tokens_in} (cached {cached}) out {tokens_out}",
         "返事 {replies}・トークン 入力{tokens_in}（キャッシュ{cached}）出力{tokens_out}",
@@ -114,6 +126,19 @@ TABLE: dict[str, tuple[str, str]] = {
     "sum_cost_bare_pretend": (
         "cost: nothing was billed; {model} would have charged {cost}",
         "料金: 課金なし。{model}なら{cost}",
+    ),
+    "sum_floor": (
+        "the least it could have cost: {floor}; it cost {multiple} times that",
+        "最低限の料金は{floor}、今回はその{multiple}倍",
+    ),
+    "sum_instead": ("the same talk would have cost", "同じ会話をほかの方法で続けた場合"),
+    "sum_other": ("{cost}, {multiple} times", "{cost}（{multiple}倍）"),
+    "nothing_done": ("everything kept", "すべて残す"),
+    "last_items": ("the last {count} items kept", "最新{count}項目だけ残す"),
+    "service_cuts": ("the service's own truncation", "サービス自身の切り詰め"),
+    "sum_summaries": (
+        "{count} summaries among it, {cost}",
+        "うち要約{count}件、{cost}",
     ),
     "text_in": ("text in", "テキスト入力"),
     "text_cached": ("text in, cached", "テキスト入力（キャッシュ）"),

@@ -25,16 +25,18 @@ from typing import Any, Literal, Protocol, cast
 import msgspec
 
 from laconic import events as ev
+from laconic.choosing import Auto
 from laconic.client import refusals
 from laconic.client.endpoints import Endpoint
 from laconic.errors import Dropped, Refused, Unreachable
 from laconic.events import Raw
 from laconic.items import Wire
 from laconic.recording import Sender
-from laconic.session import Notice, Session, ToApp, ToService
+from laconic.session import MemoryTold, Notice, Session, Summarise, ToApp, ToService
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import CHUNK_BYTES, CHUNK_MS, Duplex
 from laconic.voice.playout import Played
+from laconic.voice.summaries import Summaries, Writer
 
 __all__ = ["Connection", "Status", "Talk", "View"]
 
@@ -96,7 +98,8 @@ class Talk:
 
     `held`: with push to talk, the key is down from the start (a file speaks). `record(raw, sender, now)` is given
     every message. `opening_s`: how long the service may take to greet us, in real seconds whatever the clock's
-    speed, since networks do not hurry.
+    speed, since networks do not hurry. `writer` makes the summaries the memory asks for, in `lang`; without one the
+    service itself is asked.
     """
 
     def __init__(
@@ -112,6 +115,8 @@ class Talk:
         held: bool = False,
         record: Callable[[Raw, Sender, float], None] | None = None,
         opening_s: float = 10.0,
+        writer: Writer | None = None,
+        lang: str = "en",
     ) -> None:
         self.session = session
         self.push_to_talk = push_to_talk
@@ -139,6 +144,15 @@ class Talk:
         self._heard: dict[tuple[str, int], int] = {}
         self._untranscribed: set[str] = set()
         self._last_news = 0.0
+        self._summaries = Summaries(
+            session,
+            writer=writer,
+            say=self._say,
+            tell=lambda notice: view.notice(notice, clock.now()),
+            done=self._act,
+            now=clock.now,
+            lang=lang,
+        )
 
     # --- what the caller does --------------------------------------------------------------------------------
 
@@ -200,6 +214,7 @@ class Talk:
                 for task in tasks:
                     task.cancel()
                 results = await asyncio.gather(*tasks, return_exceptions=True)
+                await self._summaries.close()
                 self._ended.set()
                 self._view.status(self.status, now)
             for result in results:
@@ -274,7 +289,7 @@ class Talk:
         conversation = self.session.conversation
         unwritten = any(item_id in conversation for item_id in self._untranscribed)
         waiting = self.session.deadline is not None or unwritten
-        return waiting or bool(conversation.responses) or conversation.user_speaking
+        return waiting or conversation.responding or conversation.user_speaking
 
     async def _beat(self) -> None:
         while True:
@@ -338,10 +353,14 @@ class Talk:
                     self._follow(event, now)
                 case Notice():
                     self._view.notice(action, now)
+                case Summarise():
+                    self._summaries.ask(action)
 
     # --- from the service ------------------------------------------------------------------------------------
 
     def _follow(self, event: ev.Event, now: float) -> None:
+        if self._summaries.read(event):
+            return
         match event:
             case ev.InputAudioBufferSpeechStarted():
                 self._silence()  # first of all: every millisecond here is one the caller is talked over
@@ -364,6 +383,9 @@ class Talk:
             self._began = now
             self._say({"type": "session.update", "session": self._settings})
         elif isinstance(event, ev.SessionUpdated):
+            memory = self.session.memory
+            if isinstance(memory, Auto) and not self._configured.is_set():
+                self._view.notice(MemoryTold(f"memory is {memory.chosen}: {memory.why()}"), now)
             self._configured.set()
 
     @property
