@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -195,6 +196,30 @@ def test_a_row_far_from_the_others_is_left_out_unless_the_next_two_agree() -> No
     assert {report(500) for _ in range(5)} == {0}
     assert [report(1500), report(1500)] == [0, 0]
     assert report(1500) > 100
+
+
+def test_text_far_short_of_the_others_teaches_nothing_however_often() -> None:
+    learner = Learner(Laws())
+    contents = Contents(framings={"base_text": 1})
+    for text in [900] * 5 + [400] * 5:
+        learner.learn(Tokens(900), Tokens(), contents, Usage(text_in=text))
+    assert learner.laws.base_text == 0
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_context_that_is_full_teaches_nothing_about_sound(keeps: bool) -> None:
+    """The service lets old items go and does not say so; what was learned before still stands."""
+    learner = Learner(replace(STRANGER, keeps_reply_audio=True))
+    for turns in range(1, 40):
+        replies, newest = 150 * turns, 150
+        row = heard(3_000 * turns, turns, replies=replies, newest=newest)
+        whole = 30 * turns + (replies if keeps else newest)
+        expected = 30 * turns + (replies if learner.laws.keeps_reply_audio else newest)
+        laws = learner.learn(
+            Tokens(100, expected), Tokens(), row, Usage(text_in=100, audio_in=min(whole, 2000 if keeps else 900))
+        )
+        if turns > 3:
+            assert (laws.keeps_reply_audio, laws.user_audio_ms_per_token) == (keeps, 100)
 
 
 def test_new_instructions_are_learned_anew_and_quickly() -> None:

@@ -13,6 +13,7 @@ Where the service has said how many tokens it generated for an item, that number
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -82,6 +83,7 @@ _SCRIPTS = (
 )
 
 
+@functools.lru_cache(maxsize=16_384)  # a prompt is counted again whenever a law changes, its words do not
 def text_tokens(text: str) -> int:
     """Estimate how many o200k tokens `text` is; 0 for an empty one, at least 1 for any other."""
     if not text:

@@ -126,12 +126,24 @@ def test_json_is_exactly_this(file: Path, capsys: pytest.CaptureFixture[str]):
 @pytest.mark.skipif(not RECORDINGS, reason="the recordings of real services are not beside this checkout")
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
 def test_recordings_of_real_services(path: Path, capsys: pytest.CaptureFixture[str]):
-    """No unknown event, no error, and every response has its usage."""
+    """No unknown event, no error, and every response has its usage and what was predicted of it."""
     assert main(["replay", str(path), "--json"]) == 0
     shown = printed(capsys)
     assert (shown["unknown_events"], shown["errors"]) == (0, 0)
     assert shown["items"]
     assert all(response["usage"]["total_tokens"] > 0 for response in shown["responses"])
+    for response in shown["responses"]:
+        if path.stem == "xai-speech-turn":  # how xAI counts a spoken turn, nobody knows
+            break
+        predicted, read = response["predicted"], response["usage"]["input_token_details"]
+        assert abs(predicted["text_in"] - read["text_tokens"]) <= 2
+        assert predicted["audio_in"] == read["audio_tokens"]
+        if read["cached_tokens"]:
+            cached = read["cached_tokens_details"]
+            assert (predicted["cached_text"], predicted["cached_audio"]) == (
+                cached["text_tokens"],
+                cached["audio_tokens"],
+            )
 
 
 @pytest.mark.parametrize(

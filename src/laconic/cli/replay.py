@@ -18,13 +18,12 @@ from laconic import events as ev
 from laconic.cli import Commands
 from laconic.cli.rates import rate_table
 from laconic.errors import BadInput
-from laconic.expectation import Expectation, Expected
+from laconic.expectation import Expected
 from laconic.items import Item, Wire
-from laconic.laws import prior
 from laconic.meter import Cost
 from laconic.rates import RateTable
 from laconic.recording import Line, read_lines
-from laconic.session import Session, ToApp
+from laconic.session import Charged, Session, ToApp
 from laconic.terminal.bill import amount, charge_rows
 from laconic.terminal.columns import clip, width_of, wrap
 from laconic.terminal.words import Language, Words, seconds
@@ -56,8 +55,6 @@ class Replay:
     """A recording as far as it could be read."""
 
     session: Session
-    expectation: Expectation
-    service: str
     expected: dict[str, Expected | None] = field(default_factory=dict[str, Expected | None])
     """What each response would read, by its id, reckoned when it began."""
     lines: int = 0
@@ -67,7 +64,6 @@ class Replay:
     """Messages of the errors the service reported, in order."""
     broken: BadInput | None = None
     """Where the recording breaks off, if it does."""
-    _model: str | None = None
 
     @classmethod
     def of(
@@ -83,8 +79,7 @@ class Replay:
         `service` names whose laws to expect the bills by; a recording does not say it (laws.py has the names).
         """
         numbers = count()
-        session = Session(ids=lambda: f"replay_{next(numbers)}", model=model, rates=rates)
-        replay = cls(session, Expectation(prior(service, model or "")), service)
+        replay = cls(Session(ids=lambda: f"replay_{next(numbers)}", model=model, rates=rates, service=service))
         replay.session.end(0.0)
         now = 0.0
         try:
@@ -101,27 +96,16 @@ class Replay:
             self.session.from_service(line.raw, now)
         else:  # the app's own messages and laconic's edits reached the service alike
             self.session.from_app(line.raw, now)
-            self.expectation.said(ev.read(line.raw))
         for action in self.session.actions():
-            if isinstance(action, ToApp):
-                self._expect(action.event)
             match action:
+                case Charged(response_id=response_id, expected=expected):
+                    self.expected.setdefault(response_id, expected)
                 case ToApp(event=ev.Unknown(name=name)):
                     self.unknown.append(name or "?")
                 case ToApp(event=ev.Error(error=error)):
                     self.complaints.append(error.message or error.code or "?")
                 case _:
                     pass
-
-    def _expect(self, event: ev.Event) -> None:
-        """Let the expectation follow what the mirror has just read."""
-        conversation = self.session.conversation
-        if isinstance(event, ev.SessionCreated | ev.SessionUpdated) and conversation.model not in (None, self._model):
-            self._model = conversation.model
-            self.expectation.laws = prior(self.service, self._model or "")
-        foreseen = self.expectation.read(event, conversation)
-        if foreseen is not None:
-            self.expected.setdefault(foreseen.response_id, foreseen.expected)
 
 
 def to_json(replay: Replay) -> Wire:
