@@ -387,6 +387,6 @@ Joined.TestCase.settings = settings(
     derandomize=True,
     report_multiple_bugs=False,
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 TestJoined = Joined.TestCase
