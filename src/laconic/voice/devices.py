@@ -210,6 +210,11 @@ class DeviceSpeaker:
         if stream is not None:
             await asyncio.to_thread(stream.close)
 
+    @property
+    def device_latency_ms(self) -> int:
+        """How much of that is the device's own buffer, milliseconds; the rest is ours."""
+        return self._device_frames * 1000 // self._rate
+
     def check(self) -> None:
         """Raises NoDevice if the device has gone."""
         if self._failure is not None:
