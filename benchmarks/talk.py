@@ -159,7 +159,6 @@ async def _measure(url: str, n: int, backend: str | None) -> tuple[_Marks, Devic
         running = asyncio.create_task(talk.run())
         deadline = time.monotonic() + n * _SLOWEST_ROUND_S
         try:
-            # noqa because the marks are made in the device's thread, which can set no asyncio event.
             while len(marks.silence_ms()) < n and time.monotonic() < deadline and not running.done():  # noqa: ASYNC110
                 await asyncio.sleep(0.25)
         finally:
