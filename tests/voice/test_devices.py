@@ -200,6 +200,30 @@ async def test_played_sound_is_pulled_as_the_device_takes_it(hand: HandTurned) -
     assert hand.streams[0].closed
 
 
+async def test_stopped_sound_fades_with_the_very_next_buffer(hand: HandTurned) -> None:
+    """What is still in the resampler never sounds and is not counted; the echo canceller's reference keeps step."""
+    given = list[bytes]()
+
+    class Counting(Reference):
+        def put(self, played: bytes) -> None:
+            given.append(played)
+
+    async with DeviceSpeaker(reference=Counting()) as speaker:
+        speaker.playout.play("item", 0, b"\0\x10" * 24_000)
+        for _ in range(10):
+            hand.supply(960)
+        [stopped] = speaker.playout.stop()
+        assert 198 <= stopped.heard_ms <= 200, "ten buffers of 20 ms were handed over"
+        buffer = np.abs(np.frombuffer(hand.supply(960), "<i2"))
+        assert buffer[0] > 3900
+        assert np.max(buffer[48 * 4 :]) <= 1, "silence, as soxr dithers it"
+        latency, pulled_ms = speaker.latency_ms, len(b"".join(given)) / 48
+        for _ in range(10):
+            assert np.max(np.abs(np.frombuffer(hand.supply(960), "<i2"))) <= 1
+        assert speaker.latency_ms == latency
+        assert len(b"".join(given)) / 48 == pulled_ms + 200 == pytest.approx(11 * 20 + 200 + 10, abs=6)
+
+
 async def test_a_device_at_our_rate_is_not_resampled(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is played arrives bit for bit."""
     hand = use(monkeypatch, HandTurned(a_pair(24_000)))

@@ -189,20 +189,29 @@ def test_finished_pieces_are_forgotten_once_reported() -> None:
     assert len(out._pieces) < 50  # pyright: ignore[reportPrivateUsage]
 
 
-def test_trace_tells_the_first_sound_of_each_piece_and_the_silence_after_stop() -> None:
-    """The benchmark's two moments, each exactly once."""
-    out, seen = PlayOut(), list[tuple[str, str]]()
-    out.trace = lambda what, item_id: seen.append((what, item_id))
-    out.pull(480)
-    out.play("a", 0, tone(1000))
-    out.play("b", 0, tone(10))
-    out.pull(480)
-    out.pull(480)
-    assert seen == [("sound", "a")]
-    out.stop()
-    out.pull(480)
-    out.pull(480)
-    assert seen == [("sound", "a"), ("silence", "")]
+def test_what_the_speaker_takes_back_was_not_heard() -> None:
+    """It was pulled but never handed over; the speaker fades by itself, so the queue does not."""
+    out = PlayOut()
+    out.latency_frames, out.recallable_frames = 50 * MS, 10 * MS
+    out.play("a", 0, tone(55 * MS))
+    out.play("b", 0, tone(100 * MS))
+    out.pull(60 * MS)
+    assert out.stop() == [Played("a", 0, 50, 55), Played("b", 0, 0, 100)]
+    assert out.stops == 1
+    assert out.pull(60 * MS) == bytes(120 * MS)
+    assert (out.heard(), out.sounded_ms) == ([], 50)
+    assert (out.stop(), out.stops) == ([], 1)
+
+
+def test_pieces_taken_back_are_forgotten_like_others() -> None:
+    out = PlayOut()
+    out.recallable_frames = 5
+    for n in range(1000):
+        out.play(f"item_{n}", 0, tone(20))
+        out.pull(10)
+        out.stop()
+        out.heard()
+    assert len(out._pieces) < 50  # pyright: ignore[reportPrivateUsage]
 
 
 class AnyOrder(RuleBasedStateMachine):

@@ -60,3 +60,25 @@ def test_the_same_rate_is_not_touched() -> None:
 def test_no_sound_in_no_sound_out() -> None:
     """An empty block from a device is not an error."""
     assert Resampler(48_000, 24_000).feed(b"") == b""
+
+
+@pytest.mark.parametrize("target", [16_000, 44_100, 48_000])
+def test_cut_short_the_rest_fades_in_its_own_place(target: int) -> None:
+    """Nothing jumps and no frame is lost: what comes then begins as far behind as before."""
+    resampler = Resampler(24_000, target)
+    before = np.frombuffer(resampler.feed(tone(24_000, 100, 0.1)), "<i2").astype(float)
+    held = resampler.delay_frames
+    faded = np.frombuffer(resampler.cut_short(4), "<i2").astype(float)
+    assert len(faded) == held > target // 250
+    assert np.max(np.abs(np.diff(np.concatenate([before, faded])))) <= np.max(np.abs(np.diff(before))) * 2
+    assert not np.any(faded[target // 250 :])
+    assert np.any(faded[: target // 500])
+    assert resampler.delay_frames == 0
+    after = resampler.feed(tone(24_000, 100, 0.1))
+    assert len(after) // 2 + resampler.delay_frames == target // 10
+
+
+def test_where_nothing_is_resampled_nothing_is_left_to_cut() -> None:
+    resampler = Resampler(24_000, 24_000)
+    resampler.feed(tone(24_000, 100, 0.1))
+    assert resampler.cut_short(4) == b""

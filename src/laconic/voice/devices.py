@@ -28,6 +28,8 @@ BUFFER_MS = 20
 """One device buffer; the libraries keep three or four of them."""
 
 _PULL_FRAMES = RATE // 200  # 5 ms at a time: what the resampler gives out in bursts is not pulled too early
+_FADE_MS = 4
+"""A reply that is stopped does not click; the rest of what the resampler holds, 10 ms at 48 kHz, never sounds."""
 _VANISHED_S = 2.0
 _BACKLOG_CHUNKS = 10_000 // CHUNK_MS  # a talk loop that is ten seconds behind loses the oldest sound
 
@@ -190,6 +192,7 @@ class DeviceSpeaker:
         self._rate = RATE
         self._ready = bytearray()  # at the device's rate, pulled and not yet taken
         self._device_frames = 0
+        self._stops = 0
         self._stream: Stream | None = None
         self._supplied_at = math.inf
         self._failure: Exception | None = None
@@ -209,6 +212,11 @@ class DeviceSpeaker:
         stream, self._stream = self._stream, None
         if stream is not None:
             await asyncio.to_thread(stream.close)
+
+    @property
+    def device_latency_ms(self) -> int:
+        """How much of that is the device's own buffer, milliseconds; the rest is ours."""
+        return self._device_frames * 1000 // self._rate
 
     def check(self) -> None:
         """Raises NoDevice if the device has gone."""
@@ -236,6 +244,9 @@ class DeviceSpeaker:
         size = frames * BYTES_PER_FRAME
         try:
             while len(self._ready) < size:
+                if self.playout.stops != self._stops:
+                    self._stops = self.playout.stops
+                    self._ready += self._resampler.cut_short(_FADE_MS)
                 played = self.playout.pull(_PULL_FRAMES)
                 if self._reference is not None:
                     self._reference.put(played)
@@ -247,6 +258,7 @@ class DeviceSpeaker:
         del self._ready[:size]
         held = self._device_frames + self._resampler.delay_frames + len(self._ready) // BYTES_PER_FRAME
         self.playout.latency_frames = held * RATE // self._rate
+        self.playout.recallable_frames = self._resampler.delay_frames * RATE // self._rate
         self._supplied_at = time.monotonic()
         return sound
 

@@ -9,9 +9,10 @@ Two counts are kept per piece of audio, because a device holds what it was given
     received ── play() ──▶ queue ── pull() ──▶ pulled, inside the device ── latency_frames later ──▶ audible
 
 While a reply runs, *heard* is what is audible: pulled minus what the device still holds. When it is stopped, the
-device still plays out what it already has, we cannot take that back, so *heard* becomes all that was pulled. Time
-never enters: not the wall clock, not the bytes received. (Truncating by those cuts words the caller heard or keeps
-words he did not: PROTOCOL trap 8.)
+device still plays out what it already has, we cannot take that back, so *heard* becomes all that was pulled, but
+for what the speaker of ours pulled and has not handed over (`recallable_frames`). Time never enters: not the wall
+clock, not the bytes received. (Truncating by those cuts words the caller heard or keeps words he did not: PROTOCOL
+trap 8.)
 
 One response may hold several pieces of audio whose deltas interleave. Each piece has its own queue; the one that
 is sounding goes on until its queue runs dry, then the earliest piece with sound follows, so no word is cut by
@@ -23,7 +24,6 @@ from __future__ import annotations
 import threading
 from array import array
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 __all__ = ["BYTES_PER_FRAME", "RATE", "PlayOut", "Played"]
@@ -78,15 +78,14 @@ class PlayOut:
         self.rate = rate
         self.latency_frames = 0
         """frames the device holds between taking them and sounding them; set by the device layer"""
-        self.trace: Callable[[str, str], None] | None = None
-        """For measuring: called from the device's thread, inside the pull that did it, with ("sound", item_id) when
-        the first frames of a piece leave and ("silence", "") when the first pull after `stop` falls silent (its
-        first milliseconds may hold the fade). The hook reads whatever clock it likes and must be quick."""
+        self.recallable_frames = 0
+        """of those pulled last, how many the speaker takes back and fades when stopped; set by the device layer"""
+        self.stops = 0
+        """how often something was cut off; what a speaker that takes back looks at before each pull"""
         self._lock = threading.Lock()
         self._pieces: dict[tuple[str, int], _Piece] = {}
         self._sounding: _Piece | None = None
         self._fade = b""
-        self._fell_silent = True
         self._pulled = 0  # frames handed to the device in all, silence included
         self._audible = 0  # of those, how many have sounded
         self._inside: deque[tuple[int, int, _Piece]] = deque()  # (start, end, piece): pulled, not yet audible
@@ -110,46 +109,36 @@ class PlayOut:
 
     def pull(self, frames: int) -> bytes:
         """Exactly `frames` frames for the device: what is queued, then silence. Called from the device's thread."""
-        begun: list[str] = []
         with self._lock:
             out = bytearray(self._fade[: frames * BYTES_PER_FRAME])
             self._fade = self._fade[len(out) :]
             wanted = frames * BYTES_PER_FRAME
             while len(out) < wanted and (piece := self._next()) is not None:
-                if piece.pulled == 0:
-                    begun.append(piece.item_id)
                 out += self._take(piece, wanted - len(out), at=self._pulled + len(out) // BYTES_PER_FRAME)
-            silent = len(out) < wanted and not self._fell_silent
-            self._fell_silent = self._fell_silent or silent
             out.extend(bytes(wanted - len(out)))
             self._pulled += frames
             self._sound_up_to(self._pulled - self.latency_frames)
-        if self.trace is not None:
-            if silent:
-                self.trace("silence", "")
-            for item_id in begun:
-                self.trace("sound", item_id)
         return bytes(out)
 
     def stop(self) -> list[Played]:
         """Empties the queue: the very next pull is silence. What each piece sounding or queued came to, oldest first.
 
-        What the device already holds will still sound and counts as heard. A piece queued of which nothing had
-        left yet has `heard_ms == 0`. Pieces that were wholly heard before are not in the list.
+        What the device already holds will still sound and counts as heard; what is taken back does not. A piece
+        queued of which nothing had left yet has `heard_ms == 0`. Pieces that were wholly heard before are not in
+        the list.
         """
         with self._lock:
-            self._fade = _faded(self._sounding, self.rate)
             still_inside = {id(piece) for _, _, piece in self._inside}
             cut = [piece for piece in self._pieces.values() if piece.queue or id(piece) in still_inside]
-            for start, end, piece in self._inside:
-                piece.heard += end - start
-                self._sounded += end - start
+            self._fade = b"" if self.recallable_frames else _faded(self._sounding, self.rate)
+            self._sound_up_to(self._pulled - self.recallable_frames)
             self._inside.clear()
-            self._fell_silent = not cut
+            self.stops += bool(cut)
             self._sounding = None
             for piece in cut:
                 piece.queue.clear()
                 piece.stopped = True
+                piece.pulled = piece.heard
                 piece.reported = piece.heard
             return [self._played(piece) for piece in cut]
 

@@ -8,6 +8,7 @@ an alias; soxr gives 90 dB and nothing audible.
 from __future__ import annotations
 
 from fractions import Fraction
+from math import ceil
 
 from laconic.voice.extra import without_voice_extra
 
@@ -29,6 +30,11 @@ class Resampler:
     """
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
+        self._rates = source_rate, target_rate
+        self._begin()
+
+    def _begin(self) -> None:
+        source_rate, target_rate = self._rates
         self._ratio = Fraction(target_rate, source_rate)
         self._stream = (
             None if self._ratio == 1 else soxr.ResampleStream(source_rate, target_rate, 1, dtype="int16", vr=True)
@@ -43,6 +49,16 @@ class Resampler:
         self._taken += len(pcm) // 2
         self._given += len(resampled)
         return resampled.tobytes()
+
+    def cut_short(self, fade_ms: int) -> bytes:
+        """Forget what was fed. As many frames as were still to come, for their place: they fade within `fade_ms`."""
+        held = self.delay_frames
+        rest = np.frombuffer(self.feed(bytes(2 * ceil(held / self._ratio))), np.int16)[:held]
+        fade = np.zeros(held)
+        falling = min(held, self._rates[1] * fade_ms // 1000)
+        fade[:falling] = np.linspace(1, 0, falling, endpoint=False)
+        self._begin()
+        return (np.pad(rest, (0, held - len(rest))) * fade).astype(np.int16).tobytes()
 
     @property
     def delay_frames(self) -> int:
