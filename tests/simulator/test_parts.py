@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from doubles import Ears, Voice, Yes
+from doubles import Ears, LoudTurns, Voice, Yes
 
 from laconic.simulator.habits import Habits
 from laconic.simulator.parts import Parts
@@ -37,6 +37,14 @@ def test_the_hit_rate_decides_what_is_cached() -> None:
     assert [usage["cached_tokens"] > 0 for usage in always] == [False, True, True]
     assert [usage["cached_tokens"] for usage in never] == [0, 0, 0]
     assert [usage["text_tokens"] for usage in always] == [usage["text_tokens"] for usage in never]
+
+
+def test_hits_may_come_evenly() -> None:
+    """At random, three of nine could be any three; evenly, no three in a row are all hits or all misses."""
+    even = usages(parts(hit_rate=0.5, even_hits=True).service(Habits()), responses=9)
+    hits = [usage["cached_tokens"] > 0 for usage in even]
+    assert sum(hits[1:]) == 4
+    assert all(len(set(hits[at : at + 3])) == 2 for at in range(1, 7))
 
 
 def test_old_reply_audio_is_kept_or_dropped() -> None:
@@ -83,3 +91,15 @@ def test_the_same_seed_gives_the_same_connections_and_each_is_another() -> None:
 
     assert begins(1) == begins(1)
     assert len({*begins(1), *begins(2)}) == 4
+
+
+def test_turn_taking_may_be_a_simpler_one() -> None:
+    """For experiments whose sound is no speech: silence and tones."""
+    asked: list[object] = []
+
+    def turns(finished: Any) -> LoudTurns:
+        asked.append(finished)
+        return LoudTurns(finished)
+
+    parts(turns=turns).service(Habits()).connected(0.0)
+    assert len(asked) == 1

@@ -1,8 +1,8 @@
 """The responses of one connection: started, run side by side, interrupted, counted.
 
 One of them at most writes to the conversation; others may run outside it at the same time, with an input of their
-own. What a response reads is what the conversation holds at the moment it is created, and that is what it is billed
-for, whatever becomes of the items meanwhile.
+own. What a response reads is what the conversation holds at the moment it is created, as far as truncation lets it,
+and that is what it is billed for, whatever becomes of the items meanwhile.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from laconic.simulator.held import Held
 from laconic.simulator.ids import Ids
 from laconic.simulator.rejected import Rejected
 from laconic.simulator.responding import Ask, Output, Pace, Response
+from laconic.simulator.truncation import Truncation
 from laconic.usage import Usage
 
 __all__ = ["Answers", "Biller", "Composed", "Composer"]
@@ -56,6 +57,14 @@ class Biller(Protocol):
         in_conversation: bool,
     ) -> Usage:
         """The usage of one response that read `items` and made `generated`."""
+        ...
+
+    def sizes(self, items: Sequence[Item]) -> Sequence[int]:
+        """Tokens each of these items would add to an input made of them."""
+        ...
+
+    def room(self, instructions: str, tools: Sequence[Wire]) -> int:
+        """How many tokens of items the model can take."""
         ...
 
     def generated(self, item: Item) -> int:
@@ -98,6 +107,7 @@ class Answers:
         self._pace, self._rate_limits, self._ghost_usage_null = pace, rate_limits, ghost_usage_null
         self._faults, self._ids, self._held = faults, ids, held
         self._composer, self._bill, self._say, self._done = composer, bill, say, done
+        self._truncation = Truncation(bill.sizes)
         self._running: list[_Running] = []
         self._conversation_id = ids("conv")
 
@@ -132,6 +142,9 @@ class Answers:
         settings = session | {key: value for key, value in own.items() if value is not None and key != "audio"}
         sound: Wire = session["audio"]["output"] | ((own.get("audio") or {}).get("output") or {})
         settings["audio"] = {**session["audio"], "output": sound}
+        if own.get("input") is None:
+            room = self._bill.room(settings["instructions"], settings["tools"])
+            items = self._truncation.read(items, settings["truncation"], room)
         composed = self._composer.compose(self._held.as_heard(items), settings)
         snapshot = deepcopy([item for item in items if not item.in_progress])
         for item_id in passing:

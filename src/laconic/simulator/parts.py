@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from laconic.laws import prior
 from laconic.prompt_cache import PromptCache
@@ -24,6 +25,12 @@ def _on_samples(finished: Callable[[int, int], bool]) -> TurnTaking:
     return Turns(finished=finished)
 
 
+def _evenly() -> Callable[[], float]:
+    """Numbers from [0, 1) that fill it evenly, however few are taken: steps of the golden ratio."""
+    steps = count(1)
+    return lambda: next(steps) * 0.6180339887498949 % 1.0
+
+
 @dataclass(slots=True, kw_only=True)
 class Parts:
     """What the connections of one stand-in share. `service` makes one of them.
@@ -39,6 +46,8 @@ class Parts:
     """Whether 2.1 says a word before it calls a function."""
     hit_rate: float | None = None
     """Share of responses, 0 to 1, that read from the prompt cache; None as the model's laws have it."""
+    even_hits: bool = False
+    """Whether the hits come evenly instead of at random, so that the rate holds in a short conversation too."""
     keeps_reply_audio: bool | None = None
     """Whether the sound of old replies stays in the input; None as the model's laws have it."""
     turns: Callable[[Callable[[int, int], bool]], TurnTaking] = _on_samples
@@ -62,6 +71,6 @@ class Parts:
             turns=self.turns,
             hearing=self.hearing,
             composer=MindAndVoice(self.mind, self.voice, commentary=self.commentary, drift_after=habits.drift_after),
-            bill=Bill(laws, hits=draws.draw, cache=PromptCache(laws.cache_block)),
+            bill=Bill(laws, hits=_evenly() if self.even_hits else draws.draw, cache=PromptCache(laws.cache_block)),
             faults=faults,
         )

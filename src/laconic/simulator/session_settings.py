@@ -245,6 +245,11 @@ _semantic_vad_fields = _shape(
     create_response=_flag,
     interrupt_response=_flag,
 )
+_retention = _shape(
+    type=_one_of("retention_ratio"),
+    retention_ratio=_number(0, 1),
+    token_limits=_or_null(_shape(post_instructions=_or_null(_number(0, 128_000, whole=True)))),
+)
 _output = _shape(format=_format, voice=_either(_text, _object), speed=_number(0.25, 1.5))
 _shared: dict[str, Check] = {
     "output_modalities": _modalities,
@@ -260,7 +265,7 @@ _session = _shape(
     type=_one_of("realtime"),
     model=_text,
     tracing=_any,
-    truncation=_any,
+    truncation=_either(_one_of("auto", "disabled"), _retention),
     include=_any,
     audio=_shape(
         input=_shape(
