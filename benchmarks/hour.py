@@ -21,14 +21,14 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from generated import FACTS, LoudTurns, Sentences, ToneVoice, Turn, instructions, question, turns
 from websockets.asyncio.client import ClientConnection, connect
 
-from generated import FACTS, LoudTurns, Sentences, ToneVoice, Turn, instructions, question, turns
 from laconic import events as ev
 from laconic.actions import Charged, EditFailed, Summarise, ToApp, ToService
 from laconic.laws import Laws, prior
 from laconic.meter import Meter
-from laconic.rates import RateTable, Rates
+from laconic.rates import Rates, RateTable
 from laconic.session import Session
 from laconic.simulator.habits import Habits
 from laconic.simulator.ids import Ids
@@ -62,7 +62,7 @@ class Cell:
     seed: int = 1
     told: bool = True
     """Whether the session is told the laws the stand-in follows; else it has the prior of the model."""
-    summary_model: str = "gpt-5-nano"
+    summary_model: str = "gpt-5.4-nano"
 
     @property
     def laws(self) -> Laws:
@@ -368,7 +368,9 @@ def _audio(usage: object) -> int:
 
 def _floor(meter: Meter, rates: Rates) -> int:
     """The user's new speech, everything generated, and the transcription: the least this can cost."""
-    assert rates.audio_in is not None and rates.audio_out is not None and rates.text_out is not None
+    assert rates.audio_in is not None
+    assert rates.audio_out is not None
+    assert rates.text_out is not None
     spoken = sum(_audio(entry.usage) for entry in meter.transcriptions) * rates.audio_in
     made = sum(
         entry.usage.text_out * rates.text_out + entry.usage.audio_out * rates.audio_out
@@ -394,6 +396,7 @@ async def _line(cell: Cell, sentences: Sentences) -> AsyncGenerator[tuple[Client
         mind=Facts(),
         turns=LoudTurns,
         hit_rate=cell.hit_rate,
+        even_hits=True,
         keeps_reply_audio=cell.keeps_reply_audio,
         seed=cell.seed,
     )

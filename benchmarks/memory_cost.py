@@ -11,12 +11,12 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
-import generated
 from hour import INSTRUCTIONS_TOKENS, STEP_MS, TRANSCRIBER, Cell, Hour, talk
+
 from laconic.errors import BadInput
 from laconic.memory import memory
 from laconic.meter import dollars
@@ -35,7 +35,7 @@ MEMORIES = (
     "auto",
 )
 MODELS = ("gpt-realtime-2.1", "gpt-realtime-2.1-mini")
-_SUMMARISER = "gpt-5-nano"
+_SUMMARISER = "gpt-5.4-nano"
 
 _METHOD = f"""\
 Method. Generated callers talk to the stand-in service through the session and a
@@ -49,9 +49,9 @@ in the bill. Replies are played out in sample time and what was heard is reporte
 Instructions: {INSTRUCTIONS_TOKENS} tokens. Transcription: {TRANSCRIBER}. Summaries: the stand-in's
 chat endpoint, which writes them out of the text and nothing else, at the prices
 of {_SUMMARISER}; they come a second after they are asked for.
-Usage is counted by the stand-in's laws; each response reads what the cache
-promises with the probability given as hits, else nothing. The fixed memories are
-told these laws (--untold: they have the model's prior); auto never is.
+Usage is counted by the stand-in's laws; of the responses the share given as hits
+reads what the cache promises, the others nothing, in even alternation. The fixed
+memories are told these laws (--untold: they have the model's prior); auto never is.
 Cost: everything on the session's meter at the end of the time, transcription and
 summaries included, before the questions. Floor: the user's new speech, all that
 was generated, transcription; no instructions, no history. Both of the same talk.
@@ -140,7 +140,10 @@ def _name(cell: Cell) -> str:
     return f"{cell.memory}, {cell.model}, reply audio {kept}, {cell.hit_rate:.0%} hits, {cell.minutes:g} min"
 
 
-_HEAD = f"{'memory':<16} {'model':<8} {'replies':<7} {'hits':>4} {'min':>4} {'cost':>9} {'× floor':>7} {'facts':>5} {'edits':>6}\n"
+_HEAD = (
+    f"{'memory':<16} {'model':<8} {'replies':<7} {'hits':>4} {'min':>4} {'cost':>9} "
+    f"{'× floor':>7} {'facts':>5} {'edits':>6}\n"
+)
 
 
 def _row(cell: Cell, hour: Hour) -> str:
