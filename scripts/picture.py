@@ -23,7 +23,7 @@ from laconic.simulator.hearing import Hearing
 from laconic.simulator.parts import Parts
 from laconic.simulator.server import serve
 from laconic.simulator.speech import Speech
-from laconic.terminal.bill import bill_line
+from laconic.terminal.bill import Bill
 from laconic.terminal.page import Page
 from laconic.terminal.screen import Screen
 from laconic.terminal.words import Words
@@ -42,7 +42,7 @@ async def picture() -> str:
     clock, numbers = Clock(10), count(1)
     session = Session(ids=lambda: f"laconic_{next(numbers)}", memory="last:5", model=DEFAULT_MODEL)
     page = Page(session.conversation, Words("en"))
-    screen = Screen(page, lambda: bill_line(session, page.words, pretend=True))
+    screen = Screen(page, Bill(session, page.words, clock.now, pretend=True))
     speaker = WavSpeaker(None, clock)
     caller = Caller(scenarios.load("introduction").lines, speaker.playout, clock)
     parts = Parts(hearing=Hearing.of_scenarios(), voice=Speech())

@@ -23,7 +23,7 @@ from laconic.simulator.hearing import Hearing
 from laconic.simulator.parts import Parts
 from laconic.simulator.server import serve
 from laconic.simulator.speech import Speech
-from laconic.terminal.bill import bill_line
+from laconic.terminal.bill import Bill
 from laconic.terminal.lines import Lines
 from laconic.terminal.page import Page
 from laconic.terminal.words import Words
@@ -65,7 +65,7 @@ async def talked(parts: Parts, scenario: str, memory: str, dialect: str = "ga") 
     clock, numbers, printed = Clock(PACE), count(1), StringIO()
     session = Session(ids=lambda: f"ours_{next(numbers)}", memory=memory, model="gpt-realtime")
     page = Page(session.conversation, Words("en"))
-    view = Lines(page, lambda: bill_line(session, page.words), printed)
+    view = Lines(page, Bill(session, page.words, clock.now), printed)
     speaker = WavSpeaker(None, clock)
     caller = Caller(scenarios.load(scenario).lines, speaker.playout, clock)
     recorded: list[str] = []

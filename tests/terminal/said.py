@@ -7,7 +7,7 @@ from base64 import b64encode
 from itertools import count
 from typing import Any
 
-from laconic.session import Notice, Session, ToApp
+from laconic.session import Notice, Session, ToApp, ToService
 from laconic.terminal.page import Page
 from laconic.voice.playout import Played
 from laconic.voice.talk import View
@@ -25,6 +25,7 @@ class Told:
         self.session = Session(ids=lambda: f"ours_{next(numbers)}", memory=memory)
         self.page = Page(self.session.conversation, Words(lang))
         self.view: View | None = None
+        self.sent: list[Wire] = []
         self.now = 0.0
         settings: Wire = {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad"}}}}
         if transcription:
@@ -33,8 +34,13 @@ class Told:
 
     def says(self, type: str, **fields: Any) -> None:
         self.session.from_service(json.dumps({"type": type, **fields}), self.now)
+        self._carry_out()
+
+    def _carry_out(self) -> None:
         for action in self.session.actions():
-            if isinstance(action, ToApp):
+            if isinstance(action, ToService):
+                self.sent.append(json.loads(action.raw))
+            elif isinstance(action, ToApp):
                 self.view.event(action.event, self.now) if self.view else self.page.event(action.event)
             elif isinstance(action, Notice):
                 self.view.notice(action, self.now) if self.view else self.page.notice(action)
@@ -46,6 +52,27 @@ class Told:
         else:
             self.page.heard(played, stopped=stopped)
         self.session.heard(item_id, ms, self.now, stopped=stopped)
+        self._carry_out()
+
+    def acknowledges(self) -> None:
+        """The service does every edit that was sent, until no more come."""
+        done = 0
+        while done < len(self.sent):
+            sent = self.sent[done]
+            done += 1
+            match sent["type"]:
+                case "conversation.item.create":
+                    self.says("conversation.item.added", item=sent["item"], previous_item_id=sent["previous_item_id"])
+                    self.says("conversation.item.done", item=sent["item"], previous_item_id=sent["previous_item_id"])
+                case "conversation.item.delete":
+                    self.says("conversation.item.deleted", item_id=sent["item_id"])
+                case _:
+                    pass
+        self.sent.clear()
+
+    def last_item(self) -> str:
+        """The id of the conversation's last item."""
+        return [item.id for item in self.session.conversation][-1]
 
     # --- whole stretches -------------------------------------------------------------------------------------
 

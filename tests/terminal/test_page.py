@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from said import Told
 
-from laconic.session import EditFailed, Forgot, Unsupported
+from laconic.session import EditFailed, Forgot, MemoryTold, Unsupported
 from laconic.terminal.columns import width_of
 
 
@@ -272,6 +274,88 @@ def test_items_nobody_ever_saw_are_announced_too() -> None:
         "forgotten: you, empty · 3 stay",
         "forgotten: tool, “weather()” · 2 stay",
     ]
+
+
+def test_what_is_written_down_is_told_and_stays_undimmed() -> None:
+    """Its words stand in the conversation now: it is not forgotten, and the words we wrote are no line of their own."""
+    told = Told(memory="written")
+    after = told.exchange(1, None)
+    told.acknowledges()
+    told.exchange(2, told.last_item())
+    rows = told.page.rows(80)
+    assert [row.text.strip() for row in rows] == [
+        "you     question 1",
+        "reply   answer 1",
+        "written down: you, “question 1”",
+        "written down: reply, “answer 1”",
+        "you     question 2",
+        "reply   answer 2",
+    ]
+    assert [row.dim for row in rows] == [False, False, True, True, False, False]
+    assert told.page.forgotten == []
+    assert told.page.written == 2
+    assert after not in told.session.conversation
+
+
+def test_a_turn_among_rewritten_ones_finds_its_place() -> None:
+    """The items beside it are ours and have no lines: it goes by the nearest that have."""
+    told = Told(memory="written")
+    told.exchange(1, None)
+    told.acknowledges()
+    told.says("input_audio_buffer.speech_started", audio_start_ms=9000, item_id="u3")
+    item = {"id": "u2", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "typed"}]}
+    told.says("conversation.item.added", item=item, previous_item_id=told.last_item())
+    assert [line.item_id for line in told.page.lines if line.item_id] == ["u1", "a1", "u2", "u3"]
+    told.reply_began("a2", "u2", "r2")
+    told.reply_words("a2", "Well", "r2")
+    assert [line.item_id for line in told.page.lines if line.item_id] == ["u1", "a1", "u2", "a2", "u3"]
+
+
+def test_sound_without_words_is_written_down_as_such() -> None:
+    told = Told()
+    told.page.notice(Forgot("x", "user", None, 1_500, 3, "written"))
+    assert shown(told) == ["        written down: you, 1.5 s of speech"]
+
+
+def test_a_fold_is_one_line_that_grows() -> None:
+    told = Told()
+    for _ in range(3):
+        told.page.notice(Forgot("x", "user", "words", 0, 3, "folded"))
+        told.page.tick()
+    assert shown(told) == ["        folded 3 items into a summary"]
+    assert not told.page.lines[-1].complete
+    for _ in range(5):
+        told.page.tick()
+    assert told.page.lines[-1].complete
+    told.page.notice(Forgot("y", "user", "words", 0, 3, "folded"))
+    assert shown(told) == ["        folded 3 items into a summary", "        folded 1 items into a summary"]
+    assert told.page.folded == 4
+    assert told.page.forgotten == []
+
+
+def test_a_fold_shows_how_its_summary_begins() -> None:
+    told = Told()
+    note = {"type": "input_text", "text": "Summary of the conversation so far:\nThe user is Marco."}
+    item = {"id": "s", "type": "message", "role": "system", "content": [note]}
+    told.session.from_service(json.dumps({"type": "conversation.item.added", "item": item}), 0.0)
+    told.page.notice(Forgot("x", "user", "words", 0, 3, "folded"))
+    assert shown(told) == ["        folded 1 items into a summary: “The user is Marco.”"]
+
+
+def test_what_the_memory_says_is_told() -> None:
+    told = Told(lang="ja")
+    told.page.notice(MemoryTold("this service does not let go of items"))
+    assert shown(told) == ["        記憶: このサービスでは項目を消せません"]
+
+
+def test_words_of_ours_that_were_taken_back_are_not_told() -> None:
+    """Nobody saw them. Of a reply that drifted the memory tells itself; it is dimmed."""
+    told = Told()
+    told.exchange(1, None)
+    told.page.notice(Forgot("ours_1", "user", "words", 0, 3, "undone"))
+    told.page.notice(Forgot("a1", "assistant", "answer 1", 0, 3, "drift"))
+    assert shown(told) == ["you     question 1", "reply   answer 1"]
+    assert told.page.rows(80)[1].dim
 
 
 def test_a_ghost_turn_is_announced() -> None:

@@ -55,15 +55,20 @@ class Lines:
         self._shown = ""  # of the open row, as laid out
         self._shown_words = ""
         self._waiting_since: float | None = None
+        self._answered: str | None = None  # the latest response
 
     # --- what the talk loop tells ----------------------------------------------------------------------------
 
     def event(self, event: ev.Event, now: float) -> None:
         self.page.event(event)
+        if isinstance(event, ev.ResponseDone):
+            self._answered = event.response.get("id")
 
     def notice(self, notice: Notice, now: float) -> None:
+        """What a summary costs is on the next reply's bill, and what was free, as a ghost turn may be, on none."""
         self.page.notice(notice)
-        if isinstance(notice, Charged) and (notice.cost.charges or notice.cost.unknown):  # a ghost turn may be free
+        answered = isinstance(notice, Charged) and notice.response_id == self._answered
+        if answered and (notice.cost.charges or notice.cost.unknown):
             self.page.note(self._bill().partition("\n")[0])
 
     def heard(self, played: Played, now: float, *, stopped: bool = False) -> None:

@@ -292,9 +292,12 @@ class Page:
         """
         before, after = self._beside(line.item_id)
         if after is None:
-            if before is None:
+            # What left is older than what enters now, and so is all that stands before it.
+            start = next((n + 1 for n in range(len(self.lines) - 1, -1, -1) if self.lines[n].left), 0)
+            if before is not None:
+                start = max(start, self._index(before) + 1)
+            elif not start:
                 return
-            start = self._index(before) + 1
             waiting = (n for n in range(start, len(self.lines)) if self._waits(self.lines[n]))
             end = next(waiting, len(self.lines))
         else:
