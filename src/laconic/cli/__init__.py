@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "talk": "talk with a Realtime service: microphone, speaker, both transcripts, a running bill",
     "simulate": "run the stand-in service, which listens, speaks, forgets and bills",
     "replay": "show what the engine makes of a recorded conversation",
+    "whatif": "reckon a conversation under other memories, models and laws",
     "rates": "print the price list",
     "doctor": "say what works on this machine and what to do about the rest",
 }
