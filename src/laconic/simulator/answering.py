@@ -8,13 +8,12 @@ and that is what it is billed for, whatever becomes of the items meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from laconic.items import Item, Wire
 from laconic.simulator.faults import Faults
-from laconic.simulator.held import Held
+from laconic.simulator.held import Held, copied
 from laconic.simulator.ids import Ids
 from laconic.simulator.rejected import Rejected
 from laconic.simulator.responding import Ask, Output, Pace, Response
@@ -146,7 +145,7 @@ class Answers:
             room = self._bill.room(settings["instructions"], settings["tools"])
             items = self._truncation.read(items, settings["truncation"], room)
         composed = self._composer.compose(self._held.as_heard(items), settings)
-        snapshot = deepcopy([item for item in items if not item.in_progress])
+        snapshot = [copied(item) for item in items if not item.in_progress]
         for item_id in passing:
             self._held.forget(item_id)
         ask = Ask(
