@@ -9,8 +9,9 @@ items from the last one backwards to the first that entered, left or changed sin
 in a talk that only grows, all of them after a change at the front or of a law that counts tokens. What lies before
 is kept as a sum. An item held takes about a kilobyte.
 
-Responses with settings of their own (other instructions or tools, an `input`, out of band) are laid out whole and
-have prompt-cache lines of their own, as recorded (notebook, November 2025). Nothing is learned from those out of
+Responses with settings of their own (other instructions or tools, an `input`, out of band) are laid out whole; where
+they begin otherwise than the conversation's own prompt they have prompt-cache lines of their own, as recorded
+(notebook, November 2025). Nothing is learned from those out of
 band: there the reported sound did not fit what was heard.
 """
 
@@ -110,6 +111,10 @@ class _Line:
     def read(self, generated: Iterable[Segment] = ()) -> None:
         """A response has read all of it, and generated this."""
         self.shared, self.tail = len(self.blocks), list(generated)
+
+    def previous(self) -> list[Segment]:
+        """The previous prompt, and what was generated."""
+        return [part for block in self.blocks[: self.shared] for part in block.segments] + self.tail
 
     def prefix(self) -> Tokens:
         """What it has in common with the previous prompt, from the first block on."""
@@ -317,7 +322,8 @@ class Expectation:
         head = self._layout.head(instructions, tools)
         segments = head + [part for block in line.blocks for part in block.segments]
         count = sum((part.tokens for part in head), line.tokens)
-        expected = self._expected(count, self._asides.promised(segments))
+        prefixes = self._asides.promised(segments), common_prefix([*self._head, *self._line.previous()], segments)
+        expected = self._expected(count, max(prefixes, key=lambda prefix: prefix.text + prefix.audio))
         return _Asked(expected, line.contents(head, _framings(instructions, tools)), segments, out_of_band)
 
     def _expected(self, count: Tokens, prefix: Tokens) -> Expected:
