@@ -91,8 +91,11 @@ def test_names_are_escaped_and_silence_is_shown() -> None:
     assert "–" in words
 
 
-def test_more_memories_than_colours() -> None:
-    """Colours come round again."""
+def test_a_memory_has_its_colour_on_every_page() -> None:
+    """A second of its kind gets a free one, and when none is free colours come round again."""
+    few = page([tell(talk(1.0), case(), ["summary", "last:5", "written", "last:9"])], [], DOLLARS)
+    for name, colour in (("summary", "c5"), ("last:5", "c1"), ("written", "c4"), ("last:9", "c8")):
+        assert f'<i class="dot {colour}"></i>{name}<' in few
     names = [f"last:{number}" for number in range(1, 12)]
-    html = page([tell(talk(1.0), replace(case(), summary_rates=None), names)], [], DOLLARS)
-    assert html.count("dot c0") == 2
+    many = page([tell(talk(1.0), replace(case(), summary_rates=None), names)], [], DOLLARS)
+    assert {f"c{number}" for number in range(9)} == set(re.findall(r"dot (c\d)", many))

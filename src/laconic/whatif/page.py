@@ -21,6 +21,7 @@ from laconic.whatif.plots import Line, line_plot
 __all__ = ["page"]
 
 _COLOURS = 9
+_KINDS = ("everything", "last", "service", "window", "written", "summary", "exchanges")
 _SMOOTHED = 10
 """Replies the cached share is averaged over: a fold or a cut would otherwise be a needle."""
 
@@ -133,9 +134,10 @@ def _table(story: Story, services: Sequence[Rates], words: _Words) -> str:
     head = "".join(f"<th>{words(name)}</th>" for name in columns)
     cheapest = min((outcome.cost.nanodollars for outcome in story.outcomes), default=0)
     dearest = max((outcome.cost.nanodollars for outcome in story.outcomes), default=0) or 1
+    colours = _colours(story)
     rows = [
-        _row(outcome, number, story, words, outcome.cost.nanodollars == cheapest, dearest)
-        for number, outcome in enumerate(story.outcomes)
+        _row(outcome, colours[outcome.memory], story, words, outcome.cost.nanodollars == cheapest, dearest)
+        for outcome in story.outcomes
     ]
     empty = "<td></td>" * (len(columns) - 3)
     for service in services:
@@ -151,12 +153,12 @@ def _table(story: Story, services: Sequence[Rates], words: _Words) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _row(outcome: Outcome, number: int, story: Story, words: _Words, best: bool, dearest: int) -> str:
+def _row(outcome: Outcome, colour: str, story: Story, words: _Words, best: bool, dearest: int) -> str:
     kept, said = outcome.remembered, story.said
     multiple = f"{outcome.multiple:.2f}×" if outcome.multiple is not None else "–"
     share = 100 * outcome.cost.nanodollars / dearest
     cells = [
-        f'<td><div class="cost"><i class="bar"><i class="{_colour(number)}" style="width:{share:.1f}%"></i></i>'
+        f'<td><div class="cost"><i class="bar"><i class="{colour}" style="width:{share:.1f}%"></i></i>'
         f"<span>{words.money(outcome.cost.nanodollars, outcome.cost)}</span></div></td>",
         f"<td>{multiple}</td>",
         f"<td>{_share(kept.speech_ms, said.speech_ms)}</td>",
@@ -165,7 +167,7 @@ def _row(outcome: Outcome, number: int, story: Story, words: _Words, best: bool,
     if said.facts:
         gist = f" + {kept.gist_facts}" if kept.gist_facts else ""
         cells.append(f"<td>{kept.facts}{gist} / {said.facts}</td>")
-    name = f'<th><i class="dot {_colour(number)}"></i>{escape(outcome.memory)}</th>'
+    name = f'<th><i class="dot {colour}"></i>{escape(outcome.memory)}</th>'
     return f'<tr class="{"best" if best else ""}">{name}{"".join(cells)}</tr>'
 
 
@@ -173,14 +175,15 @@ def _cost_plot(story: Story, services: Sequence[Rates], words: _Words) -> str:
     def money(nano: float) -> str:
         return words.money(round(nano), story.floor)
 
+    colours = _colours(story)
     lines = [
         Line(
             outcome.memory,
-            _colour(number),
+            colours[outcome.memory],
             ((0.0, 0.0), *((point.at_ms / 60_000, point.nano) for point in outcome.points)),
             f"{outcome.memory} {money(outcome.cost.nanodollars)}",
         )
-        for number, outcome in enumerate(story.outcomes)
+        for outcome in story.outcomes
     ]
     end = story.talk.length_ms / 60_000
     priced: dict[int, list[str]] = {}
@@ -197,30 +200,30 @@ def _cost_plot(story: Story, services: Sequence[Rates], words: _Words) -> str:
 
 
 def _context_plot(story: Story, words: _Words) -> str:
-    lines = [
-        _line(outcome, number, lambda point: point.context, _tokens) for number, outcome in enumerate(story.outcomes)
-    ]
+    colours = _colours(story)
+    lines = [_line(one, colours[one.memory], lambda point: point.context, _tokens) for one in story.outcomes]
     top = max((y for line in lines for _, y in line.points), default=1.0)
     return _drawn(lines, "plot_context", top, _tokens, story, words)
 
 
 def _cached_plot(story: Story, words: _Words) -> str:
-    lines: list[Line] = []
-    for number, outcome in enumerate(story.outcomes):
+    lines, colours = list[Line](), _colours(story)
+    for outcome in story.outcomes:
         shares = [point.cached for point in outcome.points]
         smooth = [fmean(shares[max(0, end - _SMOOTHED) : end]) for end in range(1, len(shares) + 1)]
         points = tuple((point.at_ms / 60_000, share) for point, share in zip(outcome.points, smooth, strict=True))
         label = f"{outcome.memory} {points[-1][1]:.0%}" if points else ""
-        lines.append(Line(outcome.memory, _colour(number), points, label))
+        lines.append(Line(outcome.memory, colours[outcome.memory], points, label))
     return _drawn(lines, "plot_cached", 1.0, _percent, story, words)
 
 
 def _kept_plot(story: Story, words: _Words) -> str:
-    lines: list[Line] = []
-    for number, outcome in enumerate(story.outcomes):
-        lines.append(_line(outcome, number, lambda point: point.words, _percent))
+    lines, colours = list[Line](), _colours(story)
+    for outcome in story.outcomes:
+        colour = colours[outcome.memory]
+        lines.append(_line(outcome, colour, lambda point: point.words, _percent))
         if outcome.remembered.gist_ms:
-            line = _line(outcome, number, lambda point: point.words + point.gist, _percent)
+            line = _line(outcome, colour, lambda point: point.words + point.gist, _percent)
             lines.append(Line(line.name, line.colour, line.points, f"{outcome.memory}, {_gist(words)}", dashed=True))
     return _drawn(lines, "plot_kept", 1.0, _percent, story, words)
 
@@ -229,10 +232,10 @@ def _gist(words: _Words) -> str:
     return _SAID["gist"][words.ja]
 
 
-def _line(outcome: Outcome, number: int, of: Callable[[Point], float], show: Callable[[float], str]) -> Line:
+def _line(outcome: Outcome, colour: str, of: Callable[[Point], float], show: Callable[[float], str]) -> Line:
     points = tuple((point.at_ms / 60_000, float(of(point))) for point in outcome.points)
     value = show(points[-1][1]) if points else ""
-    return Line(outcome.memory, _colour(number), points, f"{outcome.memory} {value}")
+    return Line(outcome.memory, colour, points, f"{outcome.memory} {value}")
 
 
 def _drawn(
@@ -249,8 +252,17 @@ def _drawn(
     )
 
 
-def _colour(number: int) -> str:
-    return f"c{number % _COLOURS}"
+def _colours(story: Story) -> dict[str, str]:
+    """A colour for each memory: that of its kind, on every page the same, and a free one for a second of a kind."""
+    free, found = [f"c{number}" for number in range(_COLOURS)], dict[str, str]()
+    for name in (outcome.memory for outcome in story.outcomes):
+        own = f"c{_KINDS.index(kind)}" if (kind := name.partition(":")[0]) in _KINDS else None
+        if own in free:
+            free.remove(own)
+            found[name] = own
+    for number, name in enumerate(outcome.memory for outcome in story.outcomes if outcome.memory not in found):
+        found[name] = free[-1 - number] if number < len(free) else f"c{number % _COLOURS}"
+    return found
 
 
 def _tokens(count: float) -> str:
