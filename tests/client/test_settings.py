@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from laconic.cli.session_flags import add_session_flags, session_settings
 from laconic.client.settings import DEFAULT_TRANSCRIPTION, SETTINGS, SessionSettings, read_settings
+from laconic.currencies import DOLLARS, Currency
 from laconic.errors import BadInput
+from laconic.memory import memory
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PCM = {"type": "audio/pcm", "rate": 24000}
@@ -114,6 +117,33 @@ def test_flags_win_over_the_file(file: Path):
     file.write_text('voice = "alloy"\nspeed = 1\nmemory = "last:5"\nservice = "azure"\n')
     got = read_settings(str(file), {"voice": "marin", "max_output_tokens": "200"})
     assert got == SessionSettings(voice="marin", speed=1.0, memory="last:5", service="azure", max_output_tokens=200)
+
+
+def test_the_memory_is_auto_unless_another_is_asked_for():
+    assert SessionSettings().memory_name == "auto"
+    assert SessionSettings(memory="last:5").memory_name == "last:5"
+
+
+@pytest.mark.parametrize(("remember", "name"), [("words", "auto:words"), ("gist", "auto"), ("9", "auto:9")])
+def test_what_shall_be_remembered_is_what_auto_chooses_by(remember: str, name: str):
+    assert memory(SessionSettings(remember=remember).memory_name).name == name
+    assert memory(SessionSettings(memory="auto", remember=remember).memory_name).name == name
+
+
+def test_what_shall_be_remembered_is_nothing_to_another_memory():
+    with pytest.raises(BadInput, match=r"remember \(words\) is for the memory auto, .* not for last:5"):
+        _ = SessionSettings(memory="last:5", remember="words").memory_name
+
+
+@pytest.mark.parametrize("rate", ["155", "155.25", "0.0065", "0.000012"])
+def test_money_is_shown_at_exactly_the_rate_given(rate: str):
+    assert read_settings(None, {"currency": "jpy", "per_usd": rate}).money == Currency("JPY", Fraction(rate))
+
+
+def test_money_is_dollars_unless_said_otherwise():
+    assert SessionSettings().money == DOLLARS
+    with pytest.raises(BadInput, match="--per-usd"):
+        _ = SessionSettings(currency="JPY").money
 
 
 def test_fine_tuning_tells_the_turn_detection(file: Path):

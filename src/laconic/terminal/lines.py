@@ -67,8 +67,7 @@ class Lines:
     def notice(self, notice: Notice, now: float) -> None:
         """What a summary costs is on the next reply's bill, and what was free, as a ghost turn may be, on none."""
         self.page.notice(notice)
-        answered = isinstance(notice, Charged) and notice.response_id == self._answered
-        if answered and (notice.cost.charges or notice.cost.unknown):
+        if isinstance(notice, Charged) and notice.response_id == self._answered and _costs(notice):
             self.page.note(self._bill().partition("\n")[0])
 
     def heard(self, played: Played, now: float, *, stopped: bool = False) -> None:
@@ -188,6 +187,10 @@ class Lines:
 
     def _styled(self, line: Line, text: str) -> str:
         return f"\x1b[2m{text}\x1b[0m" if self._dim and (line.kind == "notice" or line.gone) else text
+
+
+def _costs(notice: Charged) -> bool:
+    return bool(notice.cost.charges or notice.cost.unknown)
 
 
 def _entered(talk: Talk) -> None:

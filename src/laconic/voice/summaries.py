@@ -50,16 +50,14 @@ class Summaries:
         self._writer = writer or self._beside
         self._say, self._tell, self._done, self._now = say, tell, done, now
         self._lang = lang
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
         self._told: set[str] = set()
         self._asks = 0
         self._asked: dict[str, asyncio.Future[Wire]] = {}  # of the realtime model, by the id of our message
 
     def ask(self, asked: Summarise) -> None:
         """Have this summary made. Returns at once."""
-        task = asyncio.create_task(self._make(asked), name=f"talk: summary {asked.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.append(asyncio.create_task(self._make(asked), name=f"talk: summary {asked.id}"))
 
     def read(self, event: ev.Event) -> bool:
         """Whether this event is about a summary that the realtime model writes, and of no interest to others."""
@@ -80,10 +78,9 @@ class Summaries:
 
     async def close(self) -> None:
         """The talk is over: what is not there yet is not wanted any more."""
-        tasks = list(self._tasks)
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
 

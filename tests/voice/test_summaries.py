@@ -1,0 +1,222 @@
+"""Summaries while a talk goes on: handed over when they come, told once when they do not, and never waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from laconic import events as ev
+from laconic.client.summarise import Summary
+from laconic.errors import SummaryFailed
+from laconic.plans import Ask, Past, Plan, Steps
+from laconic.session import Charged, MemoryTold, Notice, Session, Summarise
+from laconic.usage import Usage
+from laconic.voice.summaries import Summaries, Writer
+
+Wire = dict[str, Any]
+USAGE = Usage(text_in=800, text_out=200)
+
+
+class Forgetful:
+    """A memory that has everything summed up, once, and keeps what it got."""
+
+    name = "forgetful"
+
+    def __init__(self) -> None:
+        self.got: list[object] = []
+        self._asked = False
+
+    def why(self) -> str:
+        return "a test asks for it"
+
+    def plans(self, past: Past) -> Iterator[Plan]:
+        if not self._asked:
+            self._asked = True
+            yield Plan(frozenset({"u1"}), self._steps())
+
+    def _steps(self) -> Steps:
+        while True:
+            self.got.append((yield Ask("User: My name is Marco.", 50)))
+
+
+class Desk:
+    """A session that wants summaries, and who makes them."""
+
+    def __init__(self, writer: Writer | None, lang: str = "en") -> None:
+        numbers = count(1)
+        self.memory = Forgetful()
+        self.session = Session(ids=lambda: f"ours_{next(numbers)}", memory=self.memory, model="gpt-realtime-2.1")
+        self.said: list[Wire] = []
+        self.told: list[Notice] = []
+        self.wanted: list[Summarise] = []
+        self.summaries = Summaries(
+            self.session,
+            writer=writer,
+            say=self.said.append,
+            tell=self.told.append,
+            done=self.carry_out,
+            now=lambda: 1.0,
+            lang=lang,
+        )
+        self.says("session.created", session={"type": "realtime", "model": "gpt-realtime-2.1"})
+        item = {"id": "u1", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
+        self.says("conversation.item.added", item=item, previous_item_id=None)
+
+    def says(self, type: str, **fields: Any) -> bool:
+        """The service says something; whether the summaries took it."""
+        raw = json.dumps({"type": type, **fields})
+        self.session.from_service(raw, 0.0)
+        taken = self.summaries.read(ev.read(raw))
+        self.carry_out()
+        return taken
+
+    def carry_out(self) -> None:
+        for action in self.session.actions():
+            if isinstance(action, Summarise):
+                self.wanted.append(action)
+            elif isinstance(action, Notice):
+                self.told.append(action)
+
+    def ask(self) -> None:
+        self.summaries.ask(self.wanted[-1])
+
+    def charged(self) -> list[Charged]:
+        return [notice for notice in self.told if isinstance(notice, Charged)]
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(1):
+        while not condition():  # noqa: ASYNC110, what is waited for are tasks of the loop itself
+            await asyncio.sleep(0)
+
+
+def gives(*answers: Summary | SummaryFailed) -> Writer:
+    left = list(answers)
+
+    async def write(text: str, max_tokens: int) -> Summary:
+        assert (text, max_tokens) == ("User: My name is Marco.", 50)
+        answer = left.pop(0)
+        if isinstance(answer, SummaryFailed):
+            raise answer
+        return answer
+
+    return write
+
+
+async def test_a_summary_goes_to_the_memory_and_its_cost_on_the_meter() -> None:
+    desk = Desk(gives(Summary("The user is Marco.", USAGE, "gpt-5.4-nano")))
+    desk.ask()
+    assert desk.memory.got == []
+    await until(lambda: desk.memory.got)
+    assert desk.memory.got == ["The user is Marco."]
+    [charged] = desk.charged()
+    assert charged.usage == USAGE
+    assert charged.cost.nanodollars > 0
+
+
+async def test_a_summary_that_cannot_be_had_is_told_once_and_charged_for_what_was_read() -> None:
+    no = SummaryFailed("no summary: cut off", "要約できません。", usage=USAGE, model="gpt-5.4-nano")
+    desk = Desk(gives(no, no), lang="ja")
+    desk.ask()
+    await until(lambda: desk.memory.got == [None])
+    desk.ask()
+    await until(lambda: desk.memory.got == [None, None])
+    assert [notice for notice in desk.told if isinstance(notice, MemoryTold)] == [MemoryTold("要約できません。")]
+    assert len(desk.charged()) == 2
+
+
+async def test_when_the_talk_is_over_nobody_waits_for_a_summary() -> None:
+    async def never(text: str, max_tokens: int) -> Summary:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    desk = Desk(never)
+    desk.ask()
+    await asyncio.sleep(0)
+    async with asyncio.timeout(0.5):
+        await desk.summaries.close()
+    assert desk.memory.got == []
+
+
+async def test_a_mistake_in_a_writer_comes_out() -> None:
+    async def broken(text: str, max_tokens: int) -> Summary:
+        raise ZeroDivisionError
+
+    desk = Desk(broken)
+    desk.ask()
+    await asyncio.sleep(0)
+    with pytest.raises(ZeroDivisionError):
+        await desk.summaries.close()
+
+
+# --- by the service itself ---------------------------------------------------------------------------------------
+
+
+def done(ask: Wire, status: str = "completed", words: str = "The user is Marco.") -> Wire:
+    content = [{"type": "output_text", "text": words}]
+    item = {"id": "s1", "type": "message", "role": "assistant", "status": status, "content": content}
+    usage = {"input_tokens": 80, "output_tokens": 20, "input_token_details": {"text_tokens": 80},
+             "output_token_details": {"text_tokens": 20}}  # fmt: skip
+    metadata = ask["response"]["metadata"]
+    return {"id": "r9", "conversation_id": None, "status": status, "output": [item], "usage": usage,
+            "metadata": metadata}  # fmt: skip
+
+
+async def test_without_a_text_model_the_service_is_asked_beside_the_conversation() -> None:
+    desk = Desk(None)
+    desk.ask()
+    await until(lambda: desk.said)
+    [asked] = desk.said
+    wanted = asked["response"]
+    assert asked["type"] == "response.create"
+    assert wanted["conversation"] == "none"
+    assert wanted["output_modalities"] == ["text"]
+    assert wanted["input"][0]["content"] == [{"type": "input_text", "text": "User: My name is Marco."}]
+    assert "summary" in wanted["instructions"]
+    assert desk.says("response.done", response=done(asked))
+    await until(lambda: desk.memory.got)
+    assert desk.memory.got == ["The user is Marco."]
+    reply, summary = desk.session.meter.responses
+    assert (reply.kind, summary.kind) == ("out_of_band", "summary")
+    assert desk.session.meter.total == reply.cost, "what it cost stands on the meter once"
+    assert desk.session.meter.total.nanodollars == 80 * 4_000 + 20 * 24_000
+
+
+async def test_a_summary_of_the_services_own_that_was_cut_off_is_none() -> None:
+    desk = Desk(None)
+    desk.ask()
+    await until(lambda: desk.said)
+    assert desk.says("response.done", response=done(desk.said[0], "incomplete"))
+    await until(lambda: desk.memory.got)
+    assert desk.memory.got == [None]
+    assert any("ended as incomplete" in notice.text for notice in desk.told if isinstance(notice, MemoryTold))
+
+
+async def test_a_service_that_refuses_to_write_one_is_quoted() -> None:
+    desk = Desk(None)
+    desk.ask()
+    await until(lambda: desk.said)
+    error = {"type": "invalid_request_error", "message": "not here", "event_id": desk.said[0]["event_id"]}
+    assert desk.says("error", error=error)
+    await until(lambda: desk.memory.got)
+    assert any("not here" in notice.text for notice in desk.told if isinstance(notice, MemoryTold))
+
+
+async def test_a_service_that_never_writes_one_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("laconic.voice.summaries._PATIENCE_S", 0.01)
+    desk = Desk(None)
+    desk.ask()
+    await until(lambda: desk.memory.got)
+    assert desk.memory.got == [None]
+
+
+async def test_other_responses_are_everybodys() -> None:
+    desk = Desk(None)
+    assert not desk.says("response.done", response={"id": "r", "conversation_id": "c", "status": "completed"})
+    assert not desk.says("error", error={"type": "server_error", "message": "no"})
+    assert not desk.says("input_audio_buffer.speech_started", item_id="u2", audio_start_ms=0)
