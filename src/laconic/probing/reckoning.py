@@ -22,12 +22,11 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from laconic.expectation import shared_out
-from laconic.items import Item
 from laconic.laws import Laws
 from laconic.layout import Block, Layout
-from laconic.prompt_cache import PromptCache
 from laconic.probing.equations import Equations
 from laconic.probing.notes import Answer
+from laconic.prompt_cache import PromptCache
 from laconic.tokens import Tokens
 
 __all__ = ["Cache", "Framing", "Interval", "Prompt", "Sound", "laid_out", "overlap", "reply_sound", "roundest"]
@@ -265,7 +264,7 @@ class Cache:
             if prompt.answer.usage is not None
         ]
         hits = [(prompt.prefix, read) for prompt, read in counts if read]
-        self.block, self.exact = _block(hits)
+        self.block, self.exact, self.blocks = _block(hits, laws.cache_block)
         self.hits = len(hits)
         self.rows = [
             CacheRow(prompt.answer.name, prompt.answer.after_s, prompt.prefix, _rounded(prompt.prefix, block), read)
@@ -287,21 +286,23 @@ class Cache:
         return sum(shares) / len(shares) if shares else None
 
 
-def _block(hits: Sequence[tuple[Tokens, Tokens]]) -> tuple[int | None, int]:
-    """The block that explains most rows, the largest of those, and how many it explains."""
+def _block(hits: Sequence[tuple[Tokens, Tokens]], usual: int) -> tuple[int | None, int, list[int]]:
+    """The block that explains most rows, how many it explains, and all that explain as many.
+
+    Of several the usual one, if it is among them; else the largest.
+    """
     divisor = math.gcd(*(count for _, read in hits for count in (read.text, read.audio)))
     if not divisor:
-        return None, 0
+        return None, 0, []
     fits = {
         block: sum(_rounded(prefix, block) == read for prefix, read in hits)
         for block in range(1, divisor + 1)
         if divisor % block == 0
     }
-    block = max(fits, key=lambda block: (fits[block], block))
-    return block, fits[block]
+    exact = max(fits.values())
+    best = [block for block, rows in fits.items() if rows == exact]
+    return usual if usual in best else best[-1], exact, best
 
 
 def _rounded(prefix: Tokens, block: int) -> Tokens:
     return Tokens(prefix.text // block * block, prefix.audio // block * block)
-
-

@@ -1,0 +1,91 @@
+"""The answers of a probe, and what they are reckoned from.
+
+A finding is sure as far as it says: `measured` (the counts allow nothing else), `inferred` (they fit, and a few more
+would be welcome) or `not found`, which is an answer too. Each carries the numbers it rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from laconic.laws import Laws
+from laconic.probing.notes import Answer, Edited, Notes
+from laconic.probing.reckoning import Cache, CacheRow, Framing, Prompt, Sound, laid_out, reply_sound, roundest
+from laconic.tokens import Tokens
+
+__all__ = ["Finding", "Reckoned", "Sure", "off"]
+
+Sure = Literal["measured", "inferred", "not found"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One answer."""
+
+    key: str
+    question: str
+    answer: str
+    rests_on: str = ""
+    """The numbers."""
+    sure: Sure = "measured"
+    value: object = None
+    """The answer for machines; None where there is none."""
+
+
+class Reckoned:
+    """All that can be reckoned from the notes of a probe, and `laws` made of it."""
+
+    def __init__(self, notes: Notes, prior: Laws) -> None:
+        self.notes, self.prior = notes, prior
+        self.answers = notes.answers
+        self.whole_input = _reads_whole_input(notes.answers)
+        self.sound = Sound(notes.answers, prior)
+        self.reply_sound = reply_sound(notes.answers)
+        found: dict[str, object] = {}
+        if self.sound.keeps is not None:
+            found["keeps_reply_audio"] = self.sound.keeps
+        if self.sound.token_ms is not None:
+            found["user_audio_ms_per_token"] = roundest(self.sound.token_ms)
+        if self.reply_sound is not None:
+            found["assistant_audio_ms_per_token"] = roundest(self.reply_sound)
+        self.framing = Framing(notes.answers, replace(prior, **found))
+        laws = self.framing.laws(replace(prior, **found))
+        known = [*found, *self.framing.known]
+        self.prompts = laid_out(notes.answers, laws)
+        self.cache = Cache(self.prompts, laws)
+        found = {}
+        if self.cache.block is not None:
+            found["cache_block"] = self.cache.block
+        if self.cache.hit_rate is not None:
+            found["hit_rate"] = self.cache.hit_rate
+        unverified = tuple(name for name in prior.unverified if name not in {*known, *found})
+        self.laws = replace(laws, **found, unverified=unverified) if self.whole_input else prior
+        """What is to be kept. Where only new messages are billed, none of the accounts above means anything."""
+
+    def row(self, name: str) -> CacheRow | None:
+        return next((row for row in self.cache.rows if row.name == name), None)
+
+    def prompt(self, name: str) -> Prompt | None:
+        return next((prompt for prompt in self.prompts if prompt.answer.name == name), None)
+
+    def answer(self, name: str) -> Answer | None:
+        return next((answer for answer in self.answers if answer.name == name), None)
+
+    def edits(self, place: str) -> list[Edited]:
+        return [edit for edit in self.notes.edits if edit.place == place]
+
+
+def _reads_whole_input(answers: Sequence[Answer]) -> bool:
+    """Whether inputs hold the whole conversation. A service that bills only what is new reports inputs that are all
+    smaller than the instructions alone."""
+    known = [answer.usage.text_in for answer in answers if answer.usage is not None and answer.usage.input_tokens]
+    return not known or max(known) > 100
+
+
+def off(prompt: Prompt) -> Tokens:
+    """Reported less expected."""
+    usage = prompt.answer.usage
+    assert usage is not None
+    return Tokens(usage.text_in - prompt.tokens.text, usage.audio_in - prompt.tokens.audio)
