@@ -86,6 +86,7 @@ class Remembering:
         self._changed = False
         self._redone = 0  # the exchange whose reply was asked for again
         self._ask_again = False
+        self._redoing = False
         self.past = Past(
             conversation=conversation,
             exchanges=exchanges,
@@ -146,6 +147,8 @@ class Remembering:
 
     def answer(self, event: ev.Event) -> Outcome | None:
         """What an event says of an edit of ours, before the mirror follows it."""
+        if isinstance(event, ev.ConversationItemTruncated):  # the app's cuts and the service's own too
+            self._playback.truncated(event.item_id, event.content_index, event.audio_end_ms, self._conversation)
         outcome = self._edits.answer(event)
         if outcome is not None and isinstance(outcome.edit, Insert) and outcome.edit.behind != "root":
             # What we wrote belongs to the exchange of what it stands for.
@@ -208,11 +211,12 @@ class Remembering:
     def _redo(self, drifted: list[Item]) -> Steps:
         """Take a written reply back, stop writing dialogues, ask again."""
         self._actions.append(MemoryTold("a reply came in writing though sound was asked for; it is asked for again"))
+        self._redoing = True  # and the question stays as it is: it has not been answered
         yield [Delete(item.id, "drift") for item in drifted]
         switch: Callable[[Past], Steps] | None = getattr(self.memory, "to_notes", None)
         if switch is not None:
             yield from switch(self.past)
-        self._ask_again = True
+        self._redoing, self._ask_again = False, True
 
     def summarised(self, ask_id: int, summary: str | None) -> None:
         self._planner.summarised(ask_id, summary)
@@ -237,7 +241,7 @@ class Remembering:
             self._send(cut, now)
         if awaited:
             return False
-        if self._changed:
+        if self._changed and not (self._redoing or self._ask_again):
             self._changed = False
             for plan in self.memory.plans(self.past):
                 self._planner.begin(plan)
@@ -287,7 +291,10 @@ class Remembering:
         if not self._edits.supports(edit.kind) and edit.kind not in self._unsupported:
             self._unsupported.add(edit.kind)
             self._actions.append(Unsupported(edit.kind))
-        if isinstance(edit, Insert) and outcome.result == "done" and not self._planner.waits_for(edit.item_id):
+        written = outcome.result in ("done", "misplaced")
+        if isinstance(edit, Insert) and outcome.result == "refused":
+            self._ours.discard(edit.item_id)
+        elif isinstance(edit, Insert) and written and not self._planner.waits_for(edit.item_id):
             # It came after we had given it up: what it was to replace is still there.
             undo = Plan(frozenset({edit.item_id}), deletions([Item(edit.item_id)], "undone"))
             self._planner.begin(undo)
