@@ -1,6 +1,7 @@
 """The main job, whole: a recorded caller talks over a real WebSocket with the stand-in, ten times faster than life.
 
-Among it the experiment this project began with: a caller gives a name, talks about other things, and asks for it.
+Among it the experiment this project began with: a caller gives a name, talks about other things, and asks for it. Who
+keeps five items has forgotten it by then; who keeps the words, or what a summary says of them, has not.
 """
 
 from __future__ import annotations
@@ -14,23 +15,30 @@ from typing import Any
 import pytest
 
 from laconic import recording, scenarios
+from laconic.client.chat_endpoints import ChatEndpoint, chat_endpoint
 from laconic.client.dial import dial
 from laconic.client.endpoints import endpoint
 from laconic.client.settings import SessionSettings
-from laconic.session import Session
+from laconic.client.summarise import Summary, summarise
+from laconic.dialects import Dialect
+from laconic.session import Session, ToApp, ToService
+from laconic.simulator.chat import Chat
 from laconic.simulator.habits import Habits
 from laconic.simulator.hearing import Hearing
 from laconic.simulator.parts import Parts
 from laconic.simulator.server import serve
+from laconic.simulator.service import Service
 from laconic.simulator.speech import Speech
+from laconic.summary_prompt import summary_instructions
 from laconic.terminal.bill import Bill
 from laconic.terminal.lines import Lines
-from laconic.terminal.page import Page
+from laconic.terminal.page import Line, Page
 from laconic.terminal.words import Words
 from laconic.voice.caller import Caller
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import join
 from laconic.voice.files import WavSpeaker
+from laconic.voice.summaries import Writer
 from laconic.voice.talk import Talk
 
 PACE = 10.0
@@ -50,18 +58,32 @@ class Talked:
     page: Page
     printed: str
     sent: list[Wire]
-    held: list[str]
-    """Ids of the items the service holds at the end, in order."""
+    service: Service
+
+    @property
+    def held(self) -> list[str]:
+        """Ids of the items the service holds at the end, in order."""
+        return [item.id for item in self.service.conversation]
+
+    @property
+    def said(self) -> list[Line]:
+        """What the page shows of both sides."""
+        return [line for line in self.page.lines if line.kind != "notice"]
+
+    @property
+    def notices(self) -> list[str]:
+        return [line.words for line in self.page.lines if line.kind == "notice"]
 
     def answer_to(self, question: str) -> str:
         """The reply that follows these words."""
-        lines = [line for line in self.page.lines if line.kind != "notice"]
-        asked = next(number for number, line in enumerate(lines) if line.words == question)
-        return lines[asked + 1].words
+        asked = next(number for number, line in enumerate(self.said) if line.words == question)
+        return self.said[asked + 1].words
 
 
-async def talked(parts: Parts, scenario: str, memory: str, dialect: str = "ga") -> Talked:
-    """One talk from the first word to the last reply heard."""
+async def talked(
+    parts: Parts, scenario: str, memory: str, dialect: Dialect = "ga", *, text_model: bool = True, **habits: Any
+) -> Talked:
+    """One talk from the first word to the last reply heard. `text_model`: whether one writes the summaries."""
     clock, numbers, printed = Clock(PACE), count(1), StringIO()
     session = Session(ids=lambda: f"ours_{next(numbers)}", memory=memory, model="gpt-realtime")
     page = Page(session.conversation, Words("en"))
@@ -69,9 +91,10 @@ async def talked(parts: Parts, scenario: str, memory: str, dialect: str = "ga") 
     speaker = WavSpeaker(None, clock)
     caller = Caller(scenarios.load(scenario).lines, speaker.playout, clock)
     recorded: list[str] = []
-    habits = Habits(model="gpt-realtime", dialect="beta" if dialect == "beta" else "ga")
     async with (
-        serve(parts=parts, clock=clock, habits=habits) as stand_in,
+        serve(
+            parts=parts, clock=clock, habits=Habits(model="gpt-realtime", dialect=dialect, **habits), chat=Chat()
+        ) as stand_in,
         dial(endpoint("simulator", model="gpt-realtime", url=stand_in.url, env={})) as connection,
     ):
         talk = Talk(
@@ -82,14 +105,29 @@ async def talked(parts: Parts, scenario: str, memory: str, dialect: str = "ga") 
             clock,
             settings=SessionSettings(turn_detection="server_vad", silence_duration_ms=500).update_event()["session"],
             record=lambda raw, sender, now: recorded.append(recording.line(raw, sender, now)),
+            writer=over(chat_endpoint(connection.endpoint, env={})) if text_model else None,
         )
         await talk.run()
         view.close(printed)
-        held = [item.id for item in stand_in.services[-1].conversation]
+        service = stand_in.services[-1]
     assert caller.finished
     assert caller.unanswered == []
     sent = [record["event"] for record in map(json.loads, recorded) if record["from"] != "service"]
-    return Talked(session, page, printed.getvalue(), sent, held)
+    return Talked(session, page, printed.getvalue(), sent, service)
+
+
+def over(chat: ChatEndpoint) -> Writer:
+    """Summaries from this endpoint."""
+
+    async def write(text: str, max_tokens: int) -> Summary:
+        instructions = summary_instructions("en", max_tokens)
+        return await summarise(chat, text=text, instructions=instructions, max_tokens=max_tokens)
+
+    return write
+
+
+def kinds(talk: Talked) -> list[str]:
+    return [entry.kind for entry in talk.session.meter.responses]
 
 
 def deleted(talk: Talked) -> list[str]:
@@ -118,6 +156,88 @@ async def test_who_keeps_five_items_does_not_and_the_transcript_shows_why(parts:
     assert len(talk.held) == 5
     assert len(deleted(talk)) == 11
     assert talk.session.errors == 0
+
+
+@pytest.mark.slow
+async def test_who_keeps_the_words_knows_the_name_although_the_sound_is_gone(parts: Parts) -> None:
+    talk = await talked(parts, "introduction", "written")
+    assert "Marco" in talk.answer_to("What is my name?")
+    written = talk.printed.index("· written down: you, “Hello. My name is Marco.”")
+    assert written < talk.printed.index("What is my name?")
+    assert "forgotten" not in talk.printed
+    assert not any(part.is_audio for item in talk.service.conversation for part in item.parts)
+    assert [item.id for item in talk.session.conversation] == talk.held
+    assert [line.left for line in talk.said] == [True] * 16, "both sides as they spoke, and no copy of ours"
+    assert not any(line.gone for line in talk.said)
+    costs = talk.session.alternatives.costs()
+    assert talk.session.meter.total.nanodollars < costs["everything"].nanodollars
+    assert "· saved $0.0" in talk.printed
+    assert talk.session.errors == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text_model", [True, False], ids=["by a text model", "by the service itself"])
+async def test_who_folds_the_words_into_summaries_knows_the_name(parts: Parts, text_model: bool) -> None:
+    talk = await talked(parts, "introduction", "summary:120:40", text_model=text_model)
+    assert "Marco" in talk.answer_to("What is my name?")
+    first = next(notice for notice in talk.notices if "into a summary" in notice)
+    assert "Marco" in first
+    assert talk.printed.index(first) < talk.printed.index("What is my name?")
+    assert kinds(talk).count("summary") >= 2
+    assert kinds(talk).count("out_of_band") == (0 if text_model else kinds(talk).count("summary"))
+    assert talk.session.meter.total.unknown == 0
+    assert [item.id for item in talk.session.conversation] == talk.held
+    assert len(talk.said) == 16
+    assert talk.session.errors == 0
+
+
+@pytest.mark.slow
+async def test_a_service_that_falls_into_writing_is_cured_at_once(parts: Parts) -> None:
+    """Two written replies in its conversation, and it writes the third. Written notes it does not take for its own."""
+    talk = await talked(parts, "introduction", "written", drift_after=2)
+    assert "Marco" in talk.answer_to("What is my name?")
+    assert [notice for notice in talk.notices if "came in writing" in notice] == [
+        "memory: a reply came in writing though sound was asked for; it is asked for again"
+    ]
+    drifted = [line for line in talk.said if line.kind == "assistant" and not line.received]
+    assert len(drifted) == 1
+    assert drifted[0].gone
+    assert sum(event["type"] == "response.create" for event in talk.sent) == 1
+    assert not any(item.role == "assistant" for item in talk.service.conversation)
+    assert kinds(talk) == ["reply"] * 9
+    assert talk.session.exchanges.count == 8
+    assert talk.session.errors == 0
+
+
+async def test_who_shows_only_the_latest_exchanges_deletes_nothing(parts: Parts) -> None:
+    """`select:2`, where the app asks for each response: what is not shown is not known, and still there."""
+    numbers = count(1)
+    session = Session(ids=lambda: f"ours_{next(numbers)}", memory="select:2", model="gpt-realtime")
+    answers: list[str | None] = []
+    async with (
+        serve(parts=parts, clock=Clock(50), habits=Habits(model="gpt-realtime")) as stand_in,
+        dial(endpoint("simulator", model="gpt-realtime", url=stand_in.url, env={})) as connection,
+    ):
+
+        async def say(event: Wire, until: str) -> None:
+            session.from_app(json.dumps(event), 0.0)
+            while True:
+                for action in session.actions():
+                    if isinstance(action, ToService):
+                        await connection.send(action.raw)
+                    elif isinstance(action, ToApp) and action.event.type == until:
+                        return
+                session.from_service(await connection.recv(), 0.0)
+
+        for words in ["My name is Marco.", "Do you know my name?", *["How is the weather?"] * 2, "What is my name?"]:
+            said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": words}]}
+            await say({"type": "conversation.item.create", "item": said}, "conversation.item.added")
+            await say({"type": "response.create"}, "response.done")
+            answers.append([item.text for item in session.conversation][-1])
+        assert len(list(stand_in.services[-1].conversation)) == 10
+    assert "Marco" in (answers[1] or "")
+    assert "Marco" not in (answers[-1] or "")
+    assert session.errors == 0
 
 
 @pytest.mark.slow
