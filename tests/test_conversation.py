@@ -333,3 +333,30 @@ def test_the_output_of_a_response_completes_an_item_too() -> None:
     output = [message("a", "assistant", content=[{"type": "output_audio", "transcript": "Hi."}])]
     tell(conversation, "response.done", response={"id": "r", "status": "completed", "output": output})
     assert (held(conversation, "a").status, held(conversation, "a").text) == ("completed", "Hi.")
+
+
+def test_what_sounds_is_told_in_the_order_of_its_entering_until_it_is_gone() -> None:
+    """Complete items with sound: not text, not what is in progress, not what may yet get some."""
+    conversation = Conversation()
+    speech = [{"type": "input_audio", "transcript": None}]
+    text = [{"type": "input_text", "text": "Hm?"}]
+    added(conversation, "u1", None, content=speech)
+    added(conversation, "t", "u1", content=text)
+    added(conversation, "u0", None, content=speech)
+    begin_reply(conversation, "a1", "t")
+    assert [item.id for item in conversation.sounding()] == ["u1", "u0"]
+    spoken = message("a1", "assistant", content=[{"type": "output_audio", "transcript": "Well."}])
+    tell(conversation, "conversation.item.done", item=spoken)
+    assert [item.id for item in conversation.sounding()] == ["u1", "u0", "a1"]
+    tell(conversation, "conversation.item.deleted", item_id="u1")
+    assert [item.id for item in conversation.sounding()] == ["u0", "a1"]
+
+
+def test_a_reply_that_turns_out_to_be_text_does_not_sound() -> None:
+    conversation = Conversation()
+    begin_reply(conversation, "a1")
+    written = message("a1", "assistant", content=[{"type": "output_text", "text": "Well."}])
+    tell(conversation, "conversation.item.done", item=written)
+    added(conversation, "u1", "a1", content=[{"type": "input_audio"}])
+    for _ in range(2):
+        assert [item.id for item in conversation.sounding()] == ["u1"]

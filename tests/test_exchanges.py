@@ -179,3 +179,38 @@ def test_two_items_of_one_reply_belong_to_it() -> None:
     exchanges.responded("r1", "completed", [reply("a1"), reply("a2")])
     assert exchanges.heard("a1", 0, True) is None
     assert exchanges.heard("a2", 0, True) == "r1"
+
+
+def test_an_exchange_is_over_once_it_is_answered() -> None:
+    exchanges = Exchanges()
+    exchanges.entered(Item("s", role="system"), None, None)
+    assert not exchanges.over("s"), "nobody has spoken yet"
+    exchanges.entered(user("u1"), None, None)
+    assert exchanges.over("s")
+    assert not exchanges.over("u1")
+    exchanges.replying("r1", "a1")
+    exchanges.heard("a1", 20, False)
+    assert exchanges.over("u1")
+    exchanges.entered(user("u2"), None, None)
+    assert exchanges.over("u1")
+    assert not exchanges.over("u2")
+    assert exchanges.over("stranger")
+
+
+def test_what_we_write_belongs_to_the_exchange_of_what_it_stands_for() -> None:
+    """Although it enters at the end, behind a turn that is under way."""
+    exchanges = Exchanges()
+    exchange(exchanges, 1)
+    exchanges.entered(user("u2"), None, None)
+    exchanges.written("w1", "u1")
+    exchanges.entered(Item("w1", role="user"), user("u2"), None)
+    exchanges.written("w2", "stranger")
+    assert [exchanges.number(item_id) for item_id in ("w1", "w2", "u2")] == [1, 0, 2]
+
+
+def test_ghosts_without_items_are_not_followed_for_ever() -> None:
+    exchanges = Exchanges()
+    for n in range(200):
+        exchanges.responded(f"g{n}", "cancelled", [])
+    exchanges.replying("r1", "a1")
+    assert len(exchanges._replies) == 64  # pyright: ignore[reportPrivateUsage]

@@ -89,6 +89,9 @@ def going(conversation: Conversation, n: int, *kept: str) -> list[list[str]]:
         "written:notes",
         "summary",
         "summary:900:300",
+        "auto",
+        "auto:words",
+        "select:3",
     ],
 )
 def test_a_memory_is_named_as_it_is_written(spec: str) -> None:
@@ -116,12 +119,23 @@ def test_a_memory_is_named_as_it_is_written(spec: str) -> None:
         "summary:5",
         "written:x",
         "summary:a:b",
+        "summary:1:2",
+        "select",
+        "select:0",
+        "auto:gist:words",
     ],
 )
 def test_anything_else_is_refused_in_one_sentence(spec: str) -> None:
     with pytest.raises(BadInput, match="everything, last:N") as refused:
         memory(spec)
     assert "everything" in refused.value.say("ja")
+
+
+def test_what_auto_shall_remember_is_said_behind_it() -> None:
+    assert memory("auto:gist").name == "auto"
+    assert memory("auto:7").name == "auto:7"
+    with pytest.raises(BadInput, match="cannot remember"):
+        memory("auto:elephants")
 
 
 def test_everything_keeps_all() -> None:

@@ -315,3 +315,25 @@ def test_every_recorded_response_has_a_price() -> None:
                 meter.response(response["id"], response["status"], usage)
         assert meter.total.nanodollars > 0
         assert meter.total.unknown == 0
+
+
+def test_what_another_model_did_for_the_conversation_is_charged_at_its_own_rates() -> None:
+    """A summary of 1,000 tokens in 100 by the small model: $0.60 and $2.40 a million."""
+    meter = Meter(GA)
+    meter.response("r1", "completed", Usage(text_in=10))
+    cost = meter.aside("summary 1", "summary", Usage(text_in=1000, text_out=100), rates("gpt-realtime-mini"))
+    assert cost.nanodollars == 1000 * 600 + 100 * 2400
+    assert meter.total.nanodollars == 10 * 4000 + cost.nanodollars
+    assert [(entry.id, entry.kind) for entry in meter.responses] == [("r1", "reply"), ("summary 1", "summary")]
+    assert meter.aside("summary 1", "summary", Usage(text_in=9), GA) == cost, "the same id again changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("usage", "at"),
+    [(None, GA), (Usage(text_in=1000), None), (Usage(text_in=1000), rates("qwen-omni-turbo-realtime"))],
+    ids=["no usage", "no rates", "another currency"],
+)
+def test_what_another_model_did_is_unknown_without_usage_or_prices(usage: Usage | None, at: Rates | None) -> None:
+    meter = Meter(GA)
+    assert meter.aside("summary 1", "summary", usage, at) == Cost(unknown=1)
+    assert meter.total.unknown == 1

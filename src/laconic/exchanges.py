@@ -89,7 +89,7 @@ class Exchanges:
         """A response of the conversation began this item."""
         if response_id not in self._replies:
             self._replies[response_id] = _Reply(response_id, self._current)
-            if len(self._replies) > _REPLIES_KEPT:
+            while len(self._replies) > _REPLIES_KEPT:  # ghosts that made no item entered uncounted
                 dropped, _ = self._replies.popitem(last=False)
                 self._reply_of = {item: reply for item, reply in self._reply_of.items() if reply != dropped}
         self._reply_of[item_id] = response_id
