@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -136,6 +137,7 @@ def spoken_turns(name: str, laws: Laws, head: int, turns: Sequence[tuple[int, Us
 
 
 GA = prior("openai", "gpt-realtime")
+STRANGER = replace(prior("wss://example.org", "somebody/else"), context_tokens=4_300)
 
 
 def test_three_spoken_turns_of_gpt_realtime() -> None:
@@ -455,6 +457,67 @@ def test_events_of_no_item_are_nothing_to_it() -> None:
     assert talk.say({"type": "rate_limits.updated", "rate_limits": []}) is None
     talk.expectation.said(ev.read('{"type": "response.cancel"}'))
     assert foreseen(talk) == Row(100, 0, 0, 0)
+
+
+# What a service lets go without a word ----------------------------------------------------------------------------
+
+
+def limited(ratio: float, tokens: int) -> dict[str, Any]:
+    return {"type": "retention_ratio", "retention_ratio": ratio, "token_limits": {"post_instructions": tokens}}
+
+
+def notes(talk: Talk, *names: str) -> None:
+    """Texts of ten tokens each."""
+    for name in names:
+        talk.write(name, words(6))
+
+
+def test_the_oldest_items_leave_until_a_share_of_the_limit_is_left() -> None:
+    talk = talk_of()
+    talk.set(truncation=limited(0.5, 45))
+    notes(talk, "a", "b", "c", "d")
+    assert foreseen(talk).text == 140
+    notes(talk, "e")
+    assert foreseen(talk) == Row(120, 0, 64, 0)
+    talk.delete("b")
+    assert foreseen(talk) == Row(120, 0, 64, 0)
+    talk.write("b", words(6), after="d")  # another item of that name
+    assert foreseen(talk).text == 130
+    notes(talk, "f", "g")
+    assert foreseen(talk).text == 120
+
+
+def test_an_output_leaves_with_its_call_and_the_newest_item_never() -> None:
+    talk = talk_of()
+    talk.set(truncation=limited(1.0, 40))
+    talk.place({"id": "f", "type": "function_call", "name": "book", "call_id": "c", "arguments": "{}"})
+    notes(talk, "a")
+    talk.place({"id": "o", "type": "function_call_output", "call_id": "c", "output": "Done."})
+    talk.write("b", words(16))
+    assert foreseen(talk).text == 100 + 10 + 20
+    talk.write("c", words(200))
+    assert foreseen(talk).text == 100 + 204
+
+
+def test_a_context_that_is_known_is_a_limit_and_one_that_is_guessed_is_none() -> None:
+    for laws, whole in ((Laws(context_tokens=4_300), False), (Laws(context_tokens=130_000), True), (STRANGER, True)):
+        talk = talk_of(laws)
+        notes(talk, *(f"n{number}" for number in range(30)))
+        assert (foreseen(talk).text == 400) == whole
+    assert foreseen(talk_of(Laws(context_tokens=4_100))).text == 100  # no room even for nothing
+    talk = talk_of(Laws(context_tokens=4_300))
+    talk.set(truncation="disabled")
+    notes(talk, *(f"n{number}" for number in range(30)))
+    assert foreseen(talk).text == 400
+
+
+def test_responses_beside_the_conversation_read_no_more_than_it_does() -> None:
+    talk = talk_of()
+    talk.set(truncation=limited(1.0, 25))
+    notes(talk, "a", "b", "c")
+    talk.ask(conversation="none", instructions=words(50))
+    assert foreseen(talk, conversation_id=None).text == 70
+    assert foreseen(talk).text == 120
 
 
 # Sharing out -----------------------------------------------------------------------------------------------------

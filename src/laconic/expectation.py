@@ -18,7 +18,7 @@ band: there the reported sound did not fit what was heard.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -75,7 +75,8 @@ class _Asked:
 class _Line:
     """A prompt block by block, and what it sums up to. It can be taken back to any block and go on from there.
 
-    It also knows how much of it the previous prompt shares: the first `shared` blocks, and behind them `tail`.
+    It also knows how much of it the previous prompt shares: the first `shared` blocks, and behind them `tail`. Blocks
+    that the service has let go stay in their places, with nothing in them.
     """
 
     def __init__(self) -> None:
@@ -86,10 +87,17 @@ class _Line:
         self.tokens = Tokens()
         self.shared = 0
         self.tail: list[Segment] = []
+        self.broken = False
+        """Its front has changed since the previous prompt: nothing is shared."""
+        self.gone: set[str] = set()
+        """Items the service no longer reads, though the conversation holds them."""
+        self._first = 0  # no block before this one has anything in it
         self._framings: Counter[str] = Counter()
         self._user_ms = self._user_sounds = self._reply_audio = self._discount = 0
 
     def add(self, block: Block) -> None:
+        if block.item_id in self.gone:
+            block = _emptied(block)
         self.place[block.item_id] = len(self.blocks)
         if block.reply is not None:
             self.spoken.append(len(self.blocks))
@@ -107,10 +115,25 @@ class _Line:
             if block.reply is not None:
                 self.spoken.pop()
             self._sum(block, -1)
+        self._first = min(self._first, length)
+
+    def oldest(self) -> Iterator[int]:
+        """The places of the blocks that are read, from the front."""
+        while self._first < len(self.blocks) and self.blocks[self._first].item_id in self.gone:
+            self._first += 1
+        yield from range(self._first, len(self.blocks))
+
+    def let_go(self, place: int) -> None:
+        """The service no longer reads this block, though the conversation still holds the item."""
+        block = self.blocks[place]
+        self._sum(block, -1)
+        self.blocks[place] = _emptied(block)
+        self.gone.add(block.item_id)
+        self.broken = True
 
     def read(self, generated: Iterable[Segment] = ()) -> None:
         """A response has read all of it, and generated this."""
-        self.shared, self.tail = len(self.blocks), list(generated)
+        self.shared, self.tail, self.broken = len(self.blocks), list(generated), False
 
     def previous(self) -> list[Segment]:
         """The previous prompt, and what was generated."""
@@ -118,6 +141,8 @@ class _Line:
 
     def prefix(self) -> Tokens:
         """What it has in common with the previous prompt, from the first block on."""
+        if self.broken:
+            return Tokens()
         new = self.blocks[self.shared :]
         count = sum((block.tokens for block in new), Tokens())
         old = Tokens(self.tokens.text - count.text, self.tokens.audio - count.audio, self.tokens.image - count.image)
@@ -150,6 +175,10 @@ class _Line:
             self._user_sounds += sign
         self._reply_audio += sign * block.reply_audio
         self._discount += sign * block.discount
+
+
+def _emptied(block: Block) -> Block:
+    return replace(block, segments=(), tokens=Tokens(), framing=None, user_ms=0, reply_audio=0, discount=0)
 
 
 class Expectation:
@@ -198,6 +227,7 @@ class Expectation:
             case ev.ConversationItemDeleted(item_id=item_id):
                 self._touched.add(item_id)
                 self._layout.forget(item_id)
+                self._line.gone.discard(item_id)
             case (
                 ev.ConversationItemTruncated(item_id=item_id)
                 | ev.InputAudioBufferSpeechStopped(item_id=item_id)
@@ -236,7 +266,10 @@ class Expectation:
         items: object = own.get("input")
         special = out_of_band or isinstance(items, list) or head != (instructions, tools or ())
         if special and self.laws.bills_whole_input:
-            chosen = _chosen(cast("list[Wire]", items), conversation) if isinstance(items, list) else list(conversation)
+            if isinstance(items, list):
+                chosen = _chosen(cast("list[Wire]", items), conversation)
+            else:
+                chosen = self._read_by(conversation, self._layout.head(*head))
             asked = self._aside(*head, chosen, out_of_band)
         else:
             self._head, expected = self._reckon(conversation, *head)
@@ -307,6 +340,7 @@ class Expectation:
             new = (block for block in self._line.blocks[self._line.shared :] if block.item_id not in self._counted)
             told = (block.tokens for block in new if block.framing in _TOLD)
             return head, self._expected(sum(told, Tokens()), Tokens())
+        self._truncate(conversation, head)
         prefix = common_prefix(self._head, head)
         if [part.fingerprint for part in self._head] == [part.fingerprint for part in head]:
             prefix += self._line.prefix()
@@ -351,6 +385,40 @@ class Expectation:
         self._touched.clear()
         self._stale = False
 
+    def _read_by(self, conversation: Conversation, head: Sequence[Segment]) -> list[Item]:
+        """The items a response reads that has this head and no `input` of its own."""
+        self._lay(conversation)
+        self._truncate(conversation, head)
+        return [item for item in conversation if item.id not in self._line.gone]
+
+    def _truncate(self, conversation: Conversation, head: Sequence[Segment]) -> None:
+        """Foresee what the service lets go because its context, or the session's own limit, is full.
+
+        It says nothing of it. The oldest items leave until a share of the limit is left, an output with its call; the
+        newest item always stays (PROTOCOL.md section 10). A context that is only a guess is not taken for a limit.
+        """
+        line, setting = self._line, conversation.settings.get("truncation")
+        limit, share = (self._layout.room(head) if "context_tokens" not in self.laws.unverified else None), 1.0
+        if isinstance(setting, dict):
+            own = cast(Wire, setting)
+            given = (own.get("token_limits") or {}).get("post_instructions")
+            limit, share = min((mark for mark in (limit, given) if mark), default=None), own.get("retention_ratio", 1.0)
+        if limit is None or setting == "disabled" or _sum(line.tokens) <= limit:
+            return
+        calls: set[str | None] = set()
+        for place in line.oldest():
+            item = conversation.get(line.blocks[place].item_id)
+            orphan = item is not None and item.type == "function_call_output" and item.call_id in calls
+            fits = _sum(line.tokens) <= limit * share
+            if place == len(line.blocks) - 1 or (fits and not calls):
+                return
+            if not fits or orphan:
+                line.let_go(place)
+                if item is not None and item.type == "function_call":
+                    calls.add(item.call_id)
+                elif orphan and item is not None:
+                    calls.discard(item.call_id)
+
     def _unchanged(self, conversation: Conversation) -> tuple[int, list[Item]]:
         """How many blocks still stand as they did, and the items behind them, in order.
 
@@ -380,6 +448,10 @@ class Expectation:
                     break
                 kept = place
         return kept
+
+
+def _sum(tokens: Tokens) -> int:
+    return tokens.text + tokens.audio + tokens.image
 
 
 _TOLD = ("user_text_framing", "user_audio_framing")

@@ -84,6 +84,12 @@ class Layout:
             head.append(Segment(("tools", json.dumps(list(tools))), Tokens(tools_tokens(tools, self.laws))))
         return head
 
+    def room(self, head: Iterable[Segment]) -> int:
+        """How many tokens of items the model can take behind this head: its context without the longest reply
+        (PROTOCOL.md section 10), which is 32,000 of 128,000 and 4,096 of less (rates.toml, `max_output`)."""
+        context = self.laws.context_tokens
+        return context - (32_000 if context >= 128_000 else 4_096) - sum(part.tokens.text for part in head)
+
     def reply_of(self, item: Item) -> int | str | None:
         """Which reply's sound an item is; None where it has none."""
         if item.role != "assistant" or not any(part.kind == "output_audio" for part in item.parts):

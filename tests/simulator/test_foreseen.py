@@ -96,6 +96,31 @@ def test_every_response_is_foreseen_as_it_is_billed(memory: str, monkeypatch: py
             assert (expected.cached_text, expected.cached_audio) == (usage.cached_text, usage.cached_audio)
 
 
+@pytest.mark.parametrize("limit", [60, 150])
+@pytest.mark.parametrize("ratio", [0.5, 0.8, 1.0])
+def test_what_the_service_lets_go_without_a_word_is_foreseen(
+    limit: int, ratio: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Server truncation is told by no event; the items it takes are the oldest, until a share of the limit is left."""
+    monkeypatch.setattr(test_joined, "Bill", billed())
+    talk = Watched()
+    talk.start("everything", "gpt-realtime")
+    truncation = {"type": "retention_ratio", "retention_ratio": ratio, "token_limits": {"post_instructions": limit}}
+    talk.app("session.update", session={"type": "realtime", "truncation": truncation})
+    talk.move_all()
+    talk.talk(Random(3), 16)
+    sizes: list[int] = []
+    for foreseen in talk.foreseen:
+        expected, usage = foreseen.expected, foreseen.usage
+        assert expected is not None
+        assert usage is not None
+        if usage.input_tokens:
+            sizes.append(usage.input_tokens)
+            assert (expected.text_in, expected.audio_in) == (usage.text_in, usage.audio_in)
+    assert max(sizes) <= limit + 115
+    assert sizes != sorted(sizes)
+
+
 @pytest.mark.parametrize("memory", ["everything", "written"])
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_session_learns_the_laws_of_a_stranger(memory: str, keeps: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,8 +78,7 @@ class Bill:
     def room(self, instructions: str, tools: Sequence[Mapping[str, Any]]) -> int:
         """How many tokens of items the model can take: its context without the longest reply, instructions and tools
         (PROTOCOL.md section 10)."""
-        head = sum(segment.tokens.text for segment in self._layout.head(instructions, tools))
-        return self._laws.context_tokens - _longest_reply(self._laws) - head
+        return self._layout.room(self._layout.head(instructions, tools))
 
     def generated(self, item: Item) -> int:
         """Output tokens of `item` as far as it has been made."""
@@ -96,8 +95,3 @@ class Bill:
         new = [item for item in items if item.id not in self._counted]
         self._counted.update(item.id for item in items)
         return self._layout.news(new)
-
-
-def _longest_reply(laws: Laws) -> int:
-    """The most a model may generate in one response: 32,000 of 128,000, 4,096 of less (rates.toml, `max_output`)."""
-    return 32_000 if laws.context_tokens >= 128_000 else 4_096
