@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from laconic.cli import main
+from laconic.client.laws_file import learned_laws
 from laconic.recording import read_lines
 
 HELLO = str(Path(__file__).parents[2] / "src/laconic/scenarios/introduction/1-hello.wav")
@@ -42,10 +44,39 @@ def test_without_a_key_it_talks_to_the_stand_in_and_says_so(capsys: pytest.Captu
 def test_the_recording_holds_both_sides_and_no_sound(capsys: pytest.CaptureFixture[str]) -> None:
     main(["talk", *HURRIED, "--input", HELLO, "--record", "talk.jsonl"])
     lines = list(read_lines(Path("talk.jsonl").read_text(encoding="utf-8").splitlines()))
-    assert {line.sender for line in lines} == {"service", "app"}
+    assert {line.sender for line in lines} == {"service", "app", "laconic"}  # we write down what was said
     assert Path("talk.jsonl").stat().st_size < 200_000
     main(["talk", *HURRIED, "--input", HELLO, "--record", "loud.jsonl", "--record-sound"])
     assert Path("loud.jsonl").stat().st_size > 300_000
+
+
+@pytest.mark.slow
+def test_a_talk_is_summed_up_by_the_stand_in_and_teaches_laws(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever text model the environment names: against the stand-in nothing is sent or billed."""
+    monkeypatch.setenv("LACONIC_SUMMARY_URL", "http://127.0.0.1:1/v1")
+    flags = ["--memory", "summary:120:40", "--currency", "JPY", "--per-usd", "155"]
+    assert main(["talk", *HURRIED, "--input", "scenario:introduction", *flags]) == 0
+    out = capsys.readouterr().out
+    assert "into a summary: “The user's name is Marco." in out
+    assert "no summary" not in out
+    assert "reply   Your name is Marco." in out.partition("What is my name?")[2]
+    assert re.search(r"summaries among it, <?¥0\.\d\d", out)
+    assert re.search(r"would have charged ¥\d+\.\d \(\$0\.\d{4}\), made of", out)
+    assert re.search(r"everything kept +¥", out)
+    [learned] = learned_laws()[0]
+    assert (learned.service, learned.model, learned.responses) == ("simulator", "gpt-realtime-2.1", 8)
+    assert main(["talk", *HURRIED, "--input", HELLO]) == 0
+    assert f"cache hits {learned.laws.hit_rate:.0%}" in capsys.readouterr().out
+    assert [entry.responses for entry in learned_laws()[0]] == [9]
+
+
+def test_the_default_memory_says_what_it_chose_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["talk", *HURRIED, "--input", HELLO, "--remember", "words"]) == 0
+    out = capsys.readouterr().out
+    assert "· memory is written: an hour costs written $" in out
+    assert re.search(r"^memory auto:words \(written\): an hour costs", out, re.MULTILINE)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")

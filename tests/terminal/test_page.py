@@ -345,7 +345,7 @@ def test_a_fold_shows_how_its_summary_begins() -> None:
 def test_what_the_memory_says_is_told() -> None:
     told = Told(lang="ja")
     told.page.notice(MemoryTold("this service does not let go of items"))
-    assert shown(told) == ["        記憶: このサービスでは項目を消せません"]
+    assert shown(told) == ["        このサービスでは項目を消せません"]
 
 
 def test_words_of_ours_that_were_taken_back_are_not_told() -> None:

@@ -134,7 +134,7 @@ class Page:
             case Forgot():
                 self._left(notice)
             case MemoryTold(text):
-                self.note(say("memory", text=reason(text, say.lang)))
+                self.note(reason(text, say.lang))
             case CutOff():
                 if (line := self._by_id.get(notice.item_id)) is not None:
                     line.cut = line.complete = True

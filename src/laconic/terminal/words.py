@@ -43,7 +43,6 @@ TABLE: dict[str, tuple[str, str]] = {
     "written_sound": ("written down: {who}, {seconds} s of speech", "文字にしました: {who}、音声{seconds}秒"),
     "folded": ("folded {count} items into a summary", "{count}項目を要約にまとめました"),
     "folded_as": ("folded {count} items into a summary: “{words}”", "{count}項目を要約にまとめました:「{words}」"),
-    "memory": ("memory: {text}", "記憶: {text}"),
     "ghost_turn": (
         "you paused and went on before an answer: still the same exchange",
         "間を置いて返事の前に続けたため、同じ往復として数えます",
