@@ -448,6 +448,41 @@ def test_other_instructions_are_read_again_whole() -> None:
     assert story.counts("everything").latest_promised == Tokens()
 
 
+def test_what_is_told_twice_counts_once() -> None:
+    """Items, transcripts, responses; what has no id cannot be told apart."""
+    once, twice = (Alternatives(KEPT, GA, memories=["everything"]) for _ in range(2))
+    written = Meter(None, rates("whisper-1")).transcription("u0", TranscriptionUsage(duration_ms=3_000))
+    reply = [spoken("r0")]
+    for story, times in ((once, 1), (twice, 2)):
+        for _ in range(times):
+            story.said(heard_user("u0"))
+            story.transcribed("u0", "hello", written)
+            story.replied("a", reply, usage_of(reply, KEPT))
+    assert twice.costs() == once.costs()
+    assert twice.spoken == once.spoken
+    twice.replied("", [], usage_of(reply, KEPT))
+    twice.replied("", [], usage_of(reply, KEPT))
+    assert twice.counts("everything").responses == 3
+
+
+def test_better_laws_recount_instructions_without_reading_them_again() -> None:
+    """What was promised of them stays promised, at their new size."""
+    story = Alternatives(KEPT, GA, memories=["everything"])
+    story.configured("Be brief, and kind. " * 40)
+    exchange(story, 0)
+    exchange(story, 1)
+    before = story.counts("everything")
+    story.laws = replace(KEPT, base_text=128)
+    exchange(story, 2)
+    after = story.counts("everything")
+    added = after.latest.text - before.latest.text
+    assert added > 128
+    assert after.latest_promised.text >= before.latest_promised.text + 128
+    story.configured("Be brief, and kind. " * 40)
+    exchange(story, 3)
+    assert story.counts("everything").latest_promised.text >= after.latest_promised.text
+
+
 def test_a_full_context_loses_its_oldest_items() -> None:
     """Also under `everything`: the service drops them to make room for input and reply."""
     laws = replace(KEPT, context_tokens=8_000)

@@ -191,6 +191,7 @@ def test_marks_follow_from_the_laws() -> None:
     assert run(imagined("summary"), 300, 1.0) >= 1
     unpriced = Summary().marks(Terms(LAWS, None, None, 0))
     assert unpriced[0] > unpriced[1] > 0
+    assert Summary().marks(Terms(LAWS, None, MINI, 0))[0] > unpriced[0]  # a dearer summary is made more seldom
 
 
 def test_a_call_and_its_output_go_together() -> None:

@@ -14,6 +14,8 @@ The *floor* is the least this conversation can cost: the user's new speech (and 
 came from a function), everything that was generated, and what writing down the speech was billed. No instructions,
 no history, no framing.
 
+What is told twice (services repeat events) counts once.
+
 Differences from the service's own bill, all small: other sessions never warm the cache; only the latest prompt
 does (running_prompt.py); what an app deletes by itself stays, unless `left` says otherwise.
 """
@@ -49,6 +51,8 @@ ALTERNATIVES = ("everything", "last:5", "service:8000:0.8")
 
 
 _NOTHING = Tokens()
+_OF_THE_HEAD = ("base_text", "default_instructions_tokens", "tools_framing")
+"""The laws that instructions and tools are counted by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ class Alternatives:
         self.rates = rates
         self.summary_rates = summary_rates
         self._laws = laws
-        head = Tokens(instructions_tokens(None, laws))
+        self._settings: tuple[str | None, tuple[Mapping[str, Any], ...]] = None, ()
+        head = self._head()
         named = [imagined(name) for name in memories]
         self._lines = {memory.name: _Line(memory, RunningPrompt(laws, head)) for memory in named}
         self._fresh = Tokens()  # new speech and new words
@@ -103,6 +108,7 @@ class Alternatives:
         self._exchange = 0
         self._answer: str | None = None  # the item that answered the exchange under way
         self._said = Remembered()
+        self._known: set[tuple[str, str]] = set()  # what was told already: services repeat themselves
 
     @property
     def laws(self) -> Laws:
@@ -110,24 +116,32 @@ class Alternatives:
 
     @laws.setter
     def laws(self, laws: Laws) -> None:
+        same = all(getattr(laws, name) == getattr(self._laws, name) for name in _OF_THE_HEAD)
         self._laws = laws
+        head = None if same else self._head()
         for line in self._lines.values():
             line.prompt.laws = laws
+            if head is not None:
+                line.prompt.recount_head(head)
 
     # --- what happened ---------------------------------------------------------------------------------------
 
     def configured(self, instructions: str | None, tools: Sequence[Mapping[str, Any]] = ()) -> None:
         """The session's instructions and tools, as the service has them from now on."""
-        head = Tokens(instructions_tokens(instructions, self._laws) + tools_tokens(tools, self._laws))
+        settings = instructions, tuple(tools)
+        if settings == self._settings:
+            return
+        self._settings = settings
         for line in self._lines.values():
-            if line.prompt.head != head:
-                line.prompt.set_head(head)
+            line.prompt.set_head(self._head())
 
     def said(self, item: Item, *, facts: int = 0) -> None:
         """An item entered that the service did not generate: the user's turn, a system note, a function's output.
 
         `facts`: how many facts worth remembering are in it, for those who plant some.
         """
+        if self._repeated("said", item.id):
+            return
         if item.type == "message" and item.role == "user" and (self._exchange == 0 or self._answer is not None):
             self._exchange += 1
             self._answer = None
@@ -154,7 +168,8 @@ class Alternatives:
 
     def transcribed(self, item_id: str, words: str | None, cost: Cost) -> None:
         """A user's turn was written down, at this cost; `words` None where that failed."""
-        self._beside[cost.currency] = self._beside.get(cost.currency, Cost(currency=cost.currency)) + cost
+        if not self._repeated("transcribed", item_id):
+            self.aside(cost)
         for line in self._lines.values():
             piece = line.prompt.get(item_id)
             if words and piece is not None and piece.sounds:
@@ -166,6 +181,8 @@ class Alternatives:
 
         One that was cancelled before it read anything costs nothing anywhere. Unknown usage is unknown here too.
         """
+        if self._repeated("replied", response_id):
+            return
         if usage is None:
             self._unknown += 1
         elif usage.input_tokens or usage.output_tokens:
@@ -200,7 +217,7 @@ class Alternatives:
             self._answer = None
 
     def aside(self, cost: Cost) -> None:
-        """A response outside the conversation, which every memory would have paid alike."""
+        """Something beside the conversation, which every memory would have paid alike."""
         self._beside[cost.currency] = self._beside.get(cost.currency, Cost(currency=cost.currency)) + cost
 
     def elapsed(self, session_ms: int) -> None:
@@ -273,6 +290,18 @@ class Alternatives:
                 old.summary_read + summary_read,
                 old.summary_wrote + summary_wrote,
             )
+
+    def _repeated(self, what: str, its_id: str) -> bool:
+        """Whether this was told before; what has no id never was."""
+        if not its_id:
+            return False
+        repeated = (what, its_id) in self._known
+        self._known.add((what, its_id))
+        return repeated
+
+    def _head(self) -> Tokens:
+        instructions, tools = self._settings
+        return Tokens(instructions_tokens(instructions, self._laws) + tools_tokens(tools, self._laws))
 
     def _most_output(self) -> int:
         most = self.rates.max_output if self.rates is not None else None

@@ -31,8 +31,11 @@ __all__ = ["Imagined", "Terms", "imagined", "truncate"]
 _SPEAKER = 3
 """Tokens of `User: ` or `Assistant: ` and the end of the line, in a note."""
 _KEPT_EXCHANGES = 2
-_SUMMARY_TOKENS = 200
-"""What a summary comes to: twenty facts and the thread of the talk."""
+_LONGEST_SUMMARY, _SHORTEST_SUMMARY = 300, 200
+"""Tokens, at a perfect cache and at a poor one: as in folding.py, where the reasons are."""
+_POOR_HIT_RATE = 0.75
+_SUMMARY_CALL = 200_000
+"""10⁻⁹ of the currency for a summary, where its model's prices are unknown."""
 _SUMMARY_ORDER = 120
 """Tokens of the order to summarise."""
 _SHRINKS = 3
@@ -171,7 +174,8 @@ class Summary:
         fresh = [piece for piece in prompt.legible.values() if piece.exchange <= terms.complete]
         self._written.tidy(prompt, terms)
         self._added += sum_tokens(fresh)
-        high, low = self.marks(terms)
+        standing = next((piece for piece in prompt if piece.form == "summary"), None) if self.folds else None
+        high, low = self.marks(terms, _sum(standing.tokens) if standing is not None else 0)
         # Cheap first: the items can only be more than the writing among them.
         if _sum(prompt.items) <= high:
             return 0, 0
@@ -185,34 +189,35 @@ class Summary:
                 break
             left -= _sum(piece.tokens)
             surplus.append(piece)
-        return self._fold(prompt, surplus)
+        return self._fold(prompt, surplus, _room(terms))
 
-    def _fold(self, prompt: RunningPrompt, surplus: list[Piece]) -> tuple[int, int]:
+    def _fold(self, prompt: RunningPrompt, surplus: list[Piece], room: int) -> tuple[int, int]:
         if all(piece.form == "summary" for piece in surplus):
             return 0, 0  # a lone summary is not worth folding again
         gone = _forget(prompt, surplus)
         read = sum_tokens(gone)
-        wrote = min(_SUMMARY_TOKENS, read // _SHRINKS)
+        wrote = min(room, read // _SHRINKS)
         holds = sum((piece.holds.as_gist for piece in gone), Remembered())
         self.folds += 1
         size = Tokens(wrote + prompt.laws.user_text_framing)
         prompt.insert_first(Piece(f"summary {self.folds}", "summary", size, holds=holds))
         return read + _SUMMARY_ORDER, wrote
 
-    def marks(self, terms: Terms) -> tuple[int, int]:
-        """The high and the low mark in force: those given, or where an exchange costs least (see folding.py)."""
+    def marks(self, terms: Terms, summary: int = 0) -> tuple[int, int]:
+        """The high and the low mark in force: those given, or where an exchange costs least (see folding.py).
+        `summary` is the size of the one that stands."""
         if self.high is not None and self.low is not None:
             return self.high, self.low
         exchange = max(20, self._added // terms.complete) if terms.complete >= 3 else _FIRST_GUESS
         low = _KEPT_EXCHANGES * exchange
-        kept = low + _SUMMARY_TOKENS
+        kept = low + max(summary, _room(terms) * 2 // 3)
         rates = terms.rates
         full = rates.text_in if rates is not None and rates.text_in is not None else 4_000
         cached = rates.text_cached if rates is not None and rates.text_cached is not None else full
         again = terms.laws.hit_rate * cached + (1 - terms.laws.hit_rate) * full
         cost = kept * (full - again) + _call_cost(terms)
         span = max(exchange, int(math.sqrt(2 * exchange * cost / max(1.0, again))))
-        return kept + span, low
+        return low + summary + span, low
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,12 +307,18 @@ def _forget(prompt: RunningPrompt, surplus: Iterable[Piece]) -> list[Piece]:
     return gone
 
 
+def _room(terms: Terms) -> int:
+    """Tokens a summary may have."""
+    better = max(0.0, terms.laws.hit_rate - _POOR_HIT_RATE) / (1 - _POOR_HIT_RATE)
+    return _SHORTEST_SUMMARY + int((_LONGEST_SUMMARY - _SHORTEST_SUMMARY) * better)
+
+
 def _call_cost(terms: Terms) -> int:
     """10⁻⁹ of the currency for one summary, by what its model charges."""
-    rates = terms.summary_rates or terms.rates
+    rates = terms.summary_rates
     if rates is None or rates.text_in is None or rates.text_out is None:
-        return 0
-    return 800 * rates.text_in + _SUMMARY_TOKENS * rates.text_out
+        return _SUMMARY_CALL
+    return 800 * rates.text_in + 250 * rates.text_out
 
 
 def _sum(tokens: Tokens) -> int:

@@ -6,8 +6,8 @@ as running sums and one mark: everything before the mark is unchanged since the 
 tail (a reply added, sound dropped, words written down) or at the front (the oldest forgotten) is found by walking
 in from that end, so the work is that of what changes, whatever the length of the talk.
 
-What this leaves out, and `PromptCache` has: only the latest prompt is remembered. An older one could promise more
-where a change is taken back, such as instructions that return to what they were.
+What this leaves out, and `PromptCache` has: only the latest prompt is remembered, and a change that is taken back is
+still a change. Instructions that return to what they were could be promised, and are not here.
 """
 
 from __future__ import annotations
@@ -100,7 +100,6 @@ class RunningPrompt:
         self._partners: dict[str, list[Piece]] = {}
         self._sounding: list[Piece] = []  # spoken replies the service has not dropped the sound of
         self._seen = _NOTHING
-        self._all_seen = False
         self._new = _NOTHING
 
     def __iter__(self) -> Iterator[Piece]:
@@ -136,20 +135,26 @@ class RunningPrompt:
         self.head = head
         self._change(_NOTHING)
 
+    def recount_head(self, head: Tokens) -> None:
+        """The same instructions and tools, counted anew by better laws: nothing has to be read again."""
+        text = head.text - self.head.text
+        self.total = Tokens(self.total.text + text, self.total.audio, self.total.image)
+        if self.reads:
+            self._seen = Tokens(max(0, self._seen.text + text), self._seen.audio, self._seen.image)
+        self.head = head
+
     def append(self, piece: Piece) -> None:
         """Something was said, or told by the app."""
         piece.born = self.reads
         self._new += piece.tokens
-        self._all_seen = False
         self._enter(piece)
         self._pieces.append(piece)
 
     def generated(self, piece: Piece, seen: Tokens) -> None:
         """The service made this piece; `seen` is how much of it will be read again as it was made."""
         piece.born = self.reads - 1
-        if self._all_seen:
+        if self._seen == self.total:  # else something stands between what was read and this
             self._seen += seen
-            self._all_seen = seen == piece.tokens
         if piece.silent is not None:
             self._sounding.append(piece)
         self._enter(piece)
@@ -213,7 +218,7 @@ class RunningPrompt:
         whole = self.laws.bills_whole_input
         promised = Tokens(self._seen.text // block * block, self._seen.audio // block * block, self._seen.image)
         reads = (self.total, promised) if whole else (self._new, _NOTHING)
-        self._seen, self._all_seen, self._new = self.total, True, _NOTHING
+        self._seen, self._new = self.total, _NOTHING
         self.reads += 1
         return reads
 
@@ -242,7 +247,6 @@ class RunningPrompt:
         """Something changed right behind this much of the prompt."""
         seen = self._seen
         self._seen = Tokens(min(seen.text, before.text), min(seen.audio, before.audio), min(seen.image, before.image))
-        self._all_seen = False
 
     def _locate(self, piece: Piece) -> tuple[int, Tokens]:
         """Where a piece stands and how much stands before it, found from whichever end is nearer."""
