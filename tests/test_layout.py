@@ -129,3 +129,9 @@ def test_the_transcript_of_a_turn_does_not_change_it_and_the_words_of_a_text_do(
     turn.parts[0].text = "Hello."
     assert layout.block(turn).segments == before
     assert layout.block(said("One.")).segments[0].fingerprint != layout.block(said("Two.")).segments[0].fingerprint
+
+
+def test_the_room_for_items_is_the_context_without_a_longest_reply_and_the_head() -> None:
+    head = Layout(LAWS).head("Be brief.", [])
+    assert Layout(Laws(context_tokens=32_000)).room(head) == 32_000 - 4_096 - 3
+    assert Layout(Laws(context_tokens=128_000)).room(head) == 128_000 - 32_000 - 3

@@ -17,8 +17,8 @@ band: there the reported sound did not fit what was heard.
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -26,8 +26,9 @@ from laconic import events as ev
 from laconic.conversation import Conversation
 from laconic.items import Item, Wire
 from laconic.laws import Laws
-from laconic.layout import Block, Layout
+from laconic.layout import Layout
 from laconic.learning import Contents, Learner
+from laconic.line import Line
 from laconic.prompt_cache import PromptCache, Segment, common_prefix, whole_blocks
 from laconic.tokens import Tokens, generated_tokens
 from laconic.usage import Usage
@@ -72,122 +73,13 @@ class _Asked:
     out_of_band: bool
 
 
-class _Line:
-    """A prompt block by block, and what it sums up to. It can be taken back to any block and go on from there.
-
-    It also knows how much of it the previous prompt shares: the first `shared` blocks, and behind them `tail`. Blocks
-    that the service has let go stay in their places, with nothing in them.
-    """
-
-    def __init__(self) -> None:
-        self.blocks: list[Block] = []
-        self.place: dict[str, int] = {}
-        self.spoken: list[int] = []
-        """Places of the blocks with a reply's sound, dropped or not."""
-        self.tokens = Tokens()
-        self.shared = 0
-        self.tail: list[Segment] = []
-        self.broken = False
-        """Its front has changed since the previous prompt: nothing is shared."""
-        self.gone: set[str] = set()
-        """Items the service no longer reads, though the conversation holds them."""
-        self._first = 0  # no block before this one has anything in it
-        self._framings: Counter[str] = Counter()
-        self._user_ms = self._user_sounds = self._reply_audio = self._discount = 0
-
-    def add(self, block: Block) -> None:
-        if block.item_id in self.gone:
-            block = _emptied(block)
-        self.place[block.item_id] = len(self.blocks)
-        if block.reply is not None:
-            self.spoken.append(len(self.blocks))
-        self.blocks.append(block)
-        self._sum(block, 1)
-
-    def cut(self, length: int) -> None:
-        """Take it back to its first `length` blocks."""
-        if length < self.shared:
-            self.tail[:0] = (part for block in self.blocks[length : self.shared] for part in block.segments)
-            self.shared = length
-        while len(self.blocks) > length:
-            block = self.blocks.pop()
-            del self.place[block.item_id]
-            if block.reply is not None:
-                self.spoken.pop()
-            self._sum(block, -1)
-        self._first = min(self._first, length)
-
-    def oldest(self) -> Iterator[int]:
-        """The places of the blocks that are read, from the front."""
-        while self._first < len(self.blocks) and self.blocks[self._first].item_id in self.gone:
-            self._first += 1
-        yield from range(self._first, len(self.blocks))
-
-    def let_go(self, place: int) -> None:
-        """The service no longer reads this block, though the conversation still holds the item."""
-        block = self.blocks[place]
-        self._sum(block, -1)
-        self.blocks[place] = _emptied(block)
-        self.gone.add(block.item_id)
-        self.broken = True
-
-    def read(self, generated: Iterable[Segment] = ()) -> None:
-        """A response has read all of it, and generated this."""
-        self.shared, self.tail, self.broken = len(self.blocks), list(generated), False
-
-    def previous(self) -> list[Segment]:
-        """The previous prompt, and what was generated."""
-        return [part for block in self.blocks[: self.shared] for part in block.segments] + self.tail
-
-    def prefix(self) -> Tokens:
-        """What it has in common with the previous prompt, from the first block on."""
-        if self.broken:
-            return Tokens()
-        new = self.blocks[self.shared :]
-        count = sum((block.tokens for block in new), Tokens())
-        old = Tokens(self.tokens.text - count.text, self.tokens.audio - count.audio, self.tokens.image - count.image)
-        return old + common_prefix(self.tail, [part for block in new for part in block.segments])
-
-    def contents(self, head: Sequence[Segment], framings: Mapping[str, int]) -> Contents:
-        newest = self.blocks[self.spoken[-1]].reply if self.spoken else None
-        audio = discount = 0
-        for place in reversed(self.spoken):
-            if self.blocks[place].reply != newest:
-                break
-            audio, discount = audio + self.blocks[place].reply_audio, discount + self.blocks[place].discount
-        return Contents(
-            head=tuple(part.fingerprint for part in head),
-            framings={**self._framings, **framings},
-            user_ms=self._user_ms,
-            user_sounds=self._user_sounds,
-            reply_audio=self._reply_audio,
-            newest_reply_audio=audio,
-            discount=self._discount - discount,
-        )
-
-    def _sum(self, block: Block, sign: int) -> None:
-        tokens = block.tokens
-        self.tokens += Tokens(sign * tokens.text, sign * tokens.audio, sign * tokens.image)
-        if block.framing is not None:
-            self._framings[block.framing] += sign
-        if block.user_ms:
-            self._user_ms += sign * block.user_ms
-            self._user_sounds += sign
-        self._reply_audio += sign * block.reply_audio
-        self._discount += sign * block.discount
-
-
-def _emptied(block: Block) -> Block:
-    return replace(block, segments=(), tokens=Tokens(), framing=None, user_ms=0, reply_audio=0, discount=0)
-
-
 class Expectation:
     """One conversation's. `laws` are those in force; with `learn` they follow what is reported."""
 
     def __init__(self, laws: Laws, *, learn: bool = True) -> None:
         self._learner = Learner(laws) if learn else None
         self._layout = Layout(laws)
-        self._line = _Line()
+        self._line = Line()
         self._head: list[Segment] = []  # of the last prompt
         self._headed: tuple[str | None, Sequence[Wire]] | None = None
         self._next_head: list[Segment] = []
@@ -350,7 +242,7 @@ class Expectation:
         self, instructions: str | None, tools: Sequence[Wire], items: Sequence[Item], out_of_band: bool
     ) -> _Asked:
         """A response that reads another prompt than the conversation's own."""
-        line, newest = _Line(), self._layout.newest_sound(reversed(items))
+        line, newest = Line(), self._layout.newest_sound(reversed(items))
         for item in items:
             line.add(self._layout.block(item, newest))
         head = self._layout.head(instructions, tools)

@@ -1,0 +1,130 @@
+"""A prompt that grows: what it is made of, what it sums up to, and what of it the previous one shares.
+
+Between two responses a conversation mostly grows at its end. So a prompt is kept block by block and is taken back only
+as far as something changed; sums follow each block that comes or goes, and nobody counts what lies before. Adding and
+taking back cost the same however long the line is; the prefix costs the blocks since the last response.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from laconic.layout import Block
+from laconic.learning import Contents
+from laconic.prompt_cache import Segment, common_prefix
+from laconic.tokens import Tokens
+
+__all__ = ["Line"]
+
+
+class Line:
+    """A prompt block by block, and what it sums up to. It can be taken back to any block and go on from there.
+
+    It also knows how much of it the previous prompt shares: the first `shared` blocks, and behind them `tail`. Blocks
+    that the service has let go stay in their places, with nothing in them.
+    """
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.place: dict[str, int] = {}
+        self.spoken: list[int] = []
+        """Places of the blocks with a reply's sound, dropped or not."""
+        self.tokens = Tokens()
+        self.shared = 0
+        self.tail: list[Segment] = []
+        self.broken = False
+        """Its front has changed since the previous prompt: nothing is shared."""
+        self.gone: set[str] = set()
+        """Items the service no longer reads, though the conversation holds them."""
+        self._first = 0  # no block before this one has anything in it
+        self._framings: Counter[str] = Counter()
+        self._user_ms = self._user_sounds = self._reply_audio = self._discount = 0
+
+    def add(self, block: Block) -> None:
+        """Put a block at the end."""
+        if block.item_id in self.gone:
+            block = _emptied(block)
+        self.place[block.item_id] = len(self.blocks)
+        if block.reply is not None:
+            self.spoken.append(len(self.blocks))
+        self.blocks.append(block)
+        self._sum(block, 1)
+
+    def cut(self, length: int) -> None:
+        """Take it back to its first `length` blocks."""
+        if length < self.shared:
+            self.tail[:0] = (part for block in self.blocks[length : self.shared] for part in block.segments)
+            self.shared = length
+        while len(self.blocks) > length:
+            block = self.blocks.pop()
+            del self.place[block.item_id]
+            if block.reply is not None:
+                self.spoken.pop()
+            self._sum(block, -1)
+        self._first = min(self._first, length)
+
+    def oldest(self) -> Iterator[int]:
+        """The places of the blocks that are read, from the front."""
+        while self._first < len(self.blocks) and self.blocks[self._first].item_id in self.gone:
+            self._first += 1
+        yield from range(self._first, len(self.blocks))
+
+    def let_go(self, place: int) -> None:
+        """The service no longer reads this block, though the conversation still holds the item."""
+        block = self.blocks[place]
+        self._sum(block, -1)
+        self.blocks[place] = _emptied(block)
+        self.gone.add(block.item_id)
+        self.broken = True
+
+    def read(self) -> None:
+        """A response reads all of it; what it generates is to be put into `tail`."""
+        self.shared, self.tail, self.broken = len(self.blocks), [], False
+
+    def previous(self) -> list[Segment]:
+        """The previous prompt, and what was generated."""
+        return [part for block in self.blocks[: self.shared] for part in block.segments] + self.tail
+
+    def prefix(self) -> Tokens:
+        """What it has in common with the previous prompt, from the first block on."""
+        if self.broken:
+            return Tokens()
+        new = self.blocks[self.shared :]
+        count = sum((block.tokens for block in new), Tokens())
+        old = Tokens(self.tokens.text - count.text, self.tokens.audio - count.audio, self.tokens.image - count.image)
+        return old + common_prefix(self.tail, [part for block in new for part in block.segments])
+
+    def contents(self, head: Sequence[Segment], framings: Mapping[str, int]) -> Contents:
+        """What laws learn from, behind this head; `framings` are the head's own."""
+        newest = self.blocks[self.spoken[-1]].reply if self.spoken else None
+        audio = discount = 0
+        for place in reversed(self.spoken):
+            if self.blocks[place].reply != newest:
+                break
+            audio, discount = audio + self.blocks[place].reply_audio, discount + self.blocks[place].discount
+        return Contents(
+            head=tuple(part.fingerprint for part in head),
+            framings={**self._framings, **framings},
+            user_ms=self._user_ms,
+            user_sounds=self._user_sounds,
+            reply_audio=self._reply_audio,
+            newest_reply_audio=audio,
+            discount=self._discount - discount,
+        )
+
+    def _sum(self, block: Block, sign: int) -> None:
+        tokens = block.tokens
+        self.tokens += Tokens(sign * tokens.text, sign * tokens.audio, sign * tokens.image)
+        if block.framing is not None:
+            self._framings[block.framing] += sign
+        if block.user_ms:
+            self._user_ms += sign * block.user_ms
+            self._user_sounds += sign
+        self._reply_audio += sign * block.reply_audio
+        self._discount += sign * block.discount
+
+
+def _emptied(block: Block) -> Block:
+    return replace(block, segments=(), tokens=Tokens(), framing=None, user_ms=0, reply_audio=0, discount=0)

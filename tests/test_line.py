@@ -1,0 +1,120 @@
+"""A prompt that grows and is taken back: its sums are those of its blocks, its prefix is what really stayed."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from laconic.layout import Block
+from laconic.line import Line
+from laconic.prompt_cache import Segment, common_prefix
+from laconic.tokens import Tokens
+
+
+def said(name: str, text: int = 10, ms: int = 0) -> Block:
+    tokens = Tokens(text, ms // 100)
+    framing = "user_audio_framing" if ms else "user_text_framing"
+    return Block(name, (Segment((name, text), tokens),), tokens, framing, user_ms=ms)
+
+
+def spoken(name: str, *, dropped: bool = False) -> Block:
+    tokens = Tokens(32) if dropped else Tokens(40, 100)
+    part = (Segment((name, dropped), tokens),)
+    return Block(name, part, tokens, "reply_framing", reply=name, reply_audio=100, discount=8, dropped=dropped)
+
+
+def line_of(*blocks: Block) -> Line:
+    line = Line()
+    for block in blocks:
+        line.add(block)
+    return line
+
+
+def segments(line: Line) -> list[Segment]:
+    return [part for block in line.blocks for part in block.segments]
+
+
+def test_what_a_line_consists_of() -> None:
+    line = line_of(said("u1", ms=3_000), spoken("a1", dropped=True), said("u2", ms=2_000), spoken("a2"), said("w"))
+    assert line.tokens == Tokens(10 + 32 + 10 + 40 + 10, 30 + 20 + 100)
+    contents = line.contents([Segment("head", Tokens(7))], {"base_text": 1})
+    assert contents.head == ("head",)
+    assert contents.framings == {
+        "base_text": 1,
+        "user_audio_framing": 2,
+        "user_text_framing": 1,
+        "reply_framing": 2,
+    }
+    assert (contents.user_ms, contents.user_sounds) == (5_000, 2)
+    assert (contents.reply_audio, contents.newest_reply_audio, contents.discount) == (200, 100, 8)
+    assert line_of(said("w")).contents([], {}).newest_reply_audio == 0
+    assert line_of(spoken("a")).contents([], {}).discount == 0
+
+
+def test_taken_back_it_is_as_if_nothing_had_come() -> None:
+    line = line_of(said("u1"), spoken("a1"))
+    before = line.tokens
+    line.add(said("u2", ms=1_000))
+    line.add(spoken("a2"))
+    line.cut(2)
+    assert line.tokens == before
+    assert line.place == {"u1": 0, "a1": 1}
+    assert line.spoken == [1]
+
+
+def test_what_was_read_and_generated_is_the_prefix_of_what_follows() -> None:
+    line = line_of(said("u1"))
+    assert line.prefix() == Tokens()
+    line.read()
+    line.tail += spoken("a1").segments
+    line.add(spoken("a1"))
+    line.add(said("u2"))
+    assert line.prefix() == Tokens(50, 100)
+    line.cut(1)
+    line.add(spoken("a1", dropped=True))
+    assert line.prefix() == Tokens(10)
+
+
+names = st.sampled_from("abcdef")
+steps = st.lists(
+    st.one_of(st.tuples(st.just("add"), names), st.tuples(st.sampled_from(["cut", "read"]), st.integers(0, 9)))
+)
+
+
+@given(steps)
+def test_the_prefix_is_that_of_the_whole_prompts(steps: list[tuple[str, str | int]]) -> None:
+    line, previous = Line(), list[Segment]()
+    for step, what in steps:
+        if step == "cut":
+            line.cut(min(int(what), len(line.blocks)))
+        elif step == "read":
+            line.read()
+            previous = segments(line)
+        elif str(what) not in line.place:
+            line.add(said(str(what)))
+        assert line.previous() == previous
+        assert line.prefix() == common_prefix(previous, segments(line))
+        assert line.tokens == sum((block.tokens for block in line.blocks), Tokens())
+
+
+def test_what_was_let_go_stays_in_its_place_and_is_nothing() -> None:
+    line = line_of(said("u1", ms=1_000), spoken("a1"), said("u2"), spoken("a2"))
+    line.read()
+    assert list(line.oldest()) == [0, 1, 2, 3]
+    line.let_go(0)
+    line.let_go(1)
+    assert line.tokens == Tokens(50, 100)
+    assert list(line.oldest()) == [2, 3]
+    assert line.prefix() == Tokens()  # its front is another now
+    assert line.gone == {"u1", "a1"}
+    line.read()
+    assert line.prefix() == line.tokens
+    line.cut(0)
+    for block in (said("u1", ms=1_000), spoken("a1"), said("u2")):
+        line.add(block)
+    assert line.tokens == Tokens(10)
+    assert list(line.oldest()) == [2]
+    assert line.contents([], {}).user_sounds == 0
+    line.gone.discard("u2")
+    line.cut(2)
+    assert list(line.oldest()) == []
