@@ -2,8 +2,8 @@
 
     python scripts/picture.py [docs/talk.svg]
 
-The caller of the scenario `introduction` has given a name, talked about other things and asked for it; the memory
-keeps five items. The picture is taken while the last reply is being spoken.
+The caller of the scenario `introduction` has given a name, talked about other things and asked for it; what is old was
+written down and folded into a summary. The picture is taken while the last reply is being spoken.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from laconic import scenarios
+from laconic.client.chat_endpoints import chat_endpoint
 from laconic.client.dial import dial
 from laconic.client.endpoints import DEFAULT_MODEL, endpoint
 from laconic.client.settings import SessionSettings
@@ -31,16 +32,19 @@ from laconic.voice.caller import Caller
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import join
 from laconic.voice.files import WavSpeaker
+from laconic.voice.summaries import written_by
 from laconic.voice.talk import Talk
 
 _SIZE = (100, 34)
+_MEMORY = "summary:120:40"
+"""So small that it folds twice in a minute; without numbers the marks follow from the laws."""
 _LAST = "Thank you. Goodbye."
 
 
 async def picture() -> str:
     """A talk at ten times the speed of life, as SVG."""
     clock, numbers = Clock(10), count(1)
-    session = Session(ids=lambda: f"laconic_{next(numbers)}", memory="last:5", model=DEFAULT_MODEL)
+    session = Session(ids=lambda: f"laconic_{next(numbers)}", memory=_MEMORY, model=DEFAULT_MODEL)
     page = Page(session.conversation, Words("en"))
     screen = Screen(page, Bill(session, page.words, clock.now, pretend=True))
     speaker = WavSpeaker(None, clock)
@@ -52,14 +56,15 @@ async def picture() -> str:
         screen.run_test(size=_SIZE),
     ):
         settings = SessionSettings().update_event()["session"]
-        talk = Talk(session, connection, join(caller, speaker), screen, clock, settings=settings)
+        writer = written_by(chat_endpoint(connection.endpoint, env={}))
+        talk = Talk(session, connection, join(caller, speaker), screen, clock, settings=settings, writer=writer)
         running = asyncio.create_task(talk.run())
         while not (talk.status == "speaking" and any(line.words == _LAST for line in page.lines)):
             await asyncio.sleep(0.02)
             if running.done():
                 raise SystemExit("the talk was over before the picture was taken")
         await asyncio.sleep(0.05)
-        drawn = screen.export_screenshot(title="laconic talk --memory last:5")
+        drawn = screen.export_screenshot(title=f"laconic talk --memory {_MEMORY}")
         talk.end()
         await running
         return drawn

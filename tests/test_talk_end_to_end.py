@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 from laconic import recording, scenarios
-from laconic.client.chat_endpoints import ChatEndpoint, chat_endpoint
+from laconic.client.chat_endpoints import chat_endpoint
 from laconic.client.dial import dial
 from laconic.client.endpoints import endpoint
 from laconic.client.settings import SessionSettings
-from laconic.client.summarise import Summary, summarise
 from laconic.dialects import Dialect
 from laconic.session import Session, ToApp, ToService
 from laconic.simulator.chat import Chat
@@ -29,7 +28,6 @@ from laconic.simulator.parts import Parts
 from laconic.simulator.server import serve
 from laconic.simulator.service import Service
 from laconic.simulator.speech import Speech
-from laconic.summary_prompt import summary_instructions
 from laconic.terminal.bill import Bill
 from laconic.terminal.lines import Lines
 from laconic.terminal.page import Line, Page
@@ -38,7 +36,7 @@ from laconic.voice.caller import Caller
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import join
 from laconic.voice.files import WavSpeaker
-from laconic.voice.summaries import Writer
+from laconic.voice.summaries import written_by
 from laconic.voice.talk import Talk
 
 PACE = 10.0
@@ -105,7 +103,7 @@ async def talked(
             clock,
             settings=SessionSettings(turn_detection="server_vad", silence_duration_ms=500).update_event()["session"],
             record=lambda raw, sender, now: recorded.append(recording.line(raw, sender, now)),
-            writer=over(chat_endpoint(connection.endpoint, env={})) if text_model else None,
+            writer=written_by(chat_endpoint(connection.endpoint, env={})) if text_model else None,
         )
         await talk.run()
         view.close(printed)
@@ -114,16 +112,6 @@ async def talked(
     assert caller.unanswered == []
     sent = [record["event"] for record in map(json.loads, recorded) if record["from"] != "service"]
     return Talked(session, page, printed.getvalue(), sent, service)
-
-
-def over(chat: ChatEndpoint) -> Writer:
-    """Summaries from this endpoint."""
-
-    async def write(text: str, max_tokens: int) -> Summary:
-        instructions = summary_instructions("en", max_tokens)
-        return await summarise(chat, text=text, instructions=instructions, max_tokens=max_tokens)
-
-    return write
 
 
 def kinds(talk: Talked) -> list[str]:

@@ -32,20 +32,18 @@ from laconic.client.dial import dial
 from laconic.client.endpoints import DEFAULT_MODEL, Endpoint, endpoint
 from laconic.client.laws_file import load_laws, save_laws
 from laconic.client.settings import SessionSettings
-from laconic.client.summarise import Summary, summarise
 from laconic.currencies import Currency
 from laconic.errors import BadInput
 from laconic.events import Raw
 from laconic.memory import memory
 from laconic.recording import Sender
 from laconic.session import Session
-from laconic.summary_prompt import summary_instructions
 from laconic.terminal.bill import Bill, summary
 from laconic.terminal.lines import Lines
 from laconic.terminal.page import Page
 from laconic.terminal.words import Words
 from laconic.voice.clock import Clock
-from laconic.voice.summaries import Writer
+from laconic.voice.summaries import Writer, written_by
 from laconic.voice.talk import Talk
 
 if TYPE_CHECKING:
@@ -243,14 +241,7 @@ def _writer(there: Endpoint, plan: _Plan) -> Writer | None:
     """Has summaries written over the chat endpoint beside the service; the stand-in has its own, whatever the
     environment names."""
     chat = _chat(there, plan.settings, {} if plan.stand_in else os.environ)
-    if chat is None:
-        return None
-
-    async def write(text: str, max_tokens: int) -> Summary:
-        instructions = summary_instructions(plan.words.lang, max_tokens)
-        return await summarise(chat, text=text, instructions=instructions, max_tokens=max_tokens)
-
-    return write
+    return None if chat is None else written_by(chat, plan.words.lang)
 
 
 def _view(plan: _Plan, page: Page) -> Lines | Screen:

@@ -12,14 +12,15 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from laconic import events as ev
-from laconic.client.summarise import Summary
+from laconic.client.chat_endpoints import ChatEndpoint
+from laconic.client.summarise import Summary, summarise
 from laconic.errors import SummaryFailed
 from laconic.items import Item, Wire
 from laconic.session import MemoryTold, Notice, Session, Summarise
 from laconic.summary_prompt import summary_instructions
 from laconic.usage import Usage
 
-__all__ = ["Summaries", "Writer"]
+__all__ = ["Summaries", "Writer", "written_by"]
 
 Writer = Callable[[str, int], Awaitable[Summary]]
 """Makes a summary of a text, at most so many tokens long. Raises SummaryFailed."""
@@ -130,6 +131,16 @@ class Summaries:
                 ja="要約できません。サービス自身の要約が最後まで書かれませんでした。",
             )
         return Summary(words, Usage(), self._session.conversation.model or "")
+
+
+def written_by(chat: ChatEndpoint, lang: str = "en") -> Writer:
+    """Summaries by the text model at this endpoint."""
+
+    async def write(text: str, max_tokens: int) -> Summary:
+        instructions = summary_instructions(lang, max_tokens)
+        return await summarise(chat, text=text, instructions=instructions, max_tokens=max_tokens)
+
+    return write
 
 
 def _refused(said: str) -> SummaryFailed:
