@@ -49,12 +49,13 @@ WORLDLESS = ("*.py", "whatif/*.py")
 MAY_KNOW = {
     "": set[str](),
     "client": {"client"},
+    "probing": {"probing", "client", "scenarios"},
     "voice": {"voice", "client", "scenarios"},
     "terminal": {"terminal", "voice", "client"},
     "scenarios": {"scenarios"},
     "simulator": {"simulator", "scenarios"},
     "whatif": {"whatif"},
-    "cli": {"cli", "terminal", "voice", "client", "simulator", "scenarios", "whatif"},
+    "cli": {"cli", "probing", "terminal", "voice", "client", "simulator", "scenarios", "whatif"},
 }
 # The stand-in decides what the conversation is and the mirror infers it: each must be able to prove the other wrong.
 FORBIDDEN_TO_THE_STAND_IN = {"conversation", "edits", "exchanges", "memory", "order", "playback", "session", "meter"}

@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "simulate": "run the stand-in service, which listens, speaks, forgets and bills",
     "replay": "show what the engine makes of a recorded conversation",
     "whatif": "reckon a conversation under other memories, models and laws",
+    "probe": "find out how a service bills, caches and forgets",
     "rates": "print the price list",
     "doctor": "say what works on this machine and what to do about the rest",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laconic.probing.asking import spoken
-from laconic.probing.results import Finding, Reckoned, Sure, off
+from laconic.probing.results import Finding, Reckoned, Sure, difference
 from laconic.tokens import Tokens
 
 __all__ = ["cancelled", "deletes", "drift", "inserts", "truncated", "truncates", "unknown_id"]
@@ -25,7 +25,7 @@ def _edits(reckoned: Reckoned, kind: str, question: str) -> Finding:
         said, rests_on = "no, it does not answer", f"waited {tried[0].took_ms} ms"
         after = reckoned.prompt("its reply deleted")
         if kind == "delete" and after is not None:
-            left = off(after).audio < -3
+            left = difference(after).audio < -3
             rests_on += "; but the item left the next input" if left else "; the item is still in the next input"
     value = "done" if done else "refused" if refused is not None else "unanswered"
     return Finding(key, question, said, rests_on, value=value)
@@ -69,7 +69,7 @@ def truncated(reckoned: Reckoned) -> Finding:
     rests_on = f"cut at {cut.audio_ms} ms"
     gone = None
     if later is not None:
-        off = off(later)
+        off = difference(later)
         gone = off != Tokens()
         stays = f"{text} text" + (f" and {sound.cut} audio" if reckoned.laws.keeps_reply_audio else "")
         said += f"; one turn later {stays}" if not gone else "; one turn later something else"

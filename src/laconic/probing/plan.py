@@ -64,7 +64,7 @@ class Turn:
 
 def plan(gaps_s: Sequence[float] = ()) -> tuple[Turn, ...]:
     """All turns, those that may be left out included. `gaps_s`: pauses after which to look at the prompt cache."""
-    pauses = (Turn(f"after {gap:g} s", text="Tell me more.", gap_s=gap) for gap in gaps_s)
+    pauses = (Turn(f"a gap of {gap:g} s", text="Tell me more.", gap_s=gap) for gap in gaps_s)
     return (
         Turn("the first", clip=0),
         Turn("its reply deleted", clip=1, before="delete the end"),

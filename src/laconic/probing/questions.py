@@ -7,16 +7,17 @@ from collections.abc import Callable, Sequence
 from laconic.laws import Laws
 from laconic.probing import manners
 from laconic.probing.notes import Notes
+from laconic.probing.plan import Turn
 from laconic.probing.reckoning import CacheRow, roundest
-from laconic.probing.results import Finding, Reckoned, Sure, off
+from laconic.probing.results import Finding, Reckoned, Sure, difference
 from laconic.tokens import Tokens
 
 __all__ = ["findings"]
 
 
-def findings(notes: Notes, prior: Laws) -> tuple[list[Finding], Reckoned]:
+def findings(notes: Notes, turns: Sequence[Turn], prior: Laws) -> tuple[list[Finding], Reckoned]:
     """Every question answered, as far as the notes go."""
-    reckoned = Reckoned(notes, prior)
+    reckoned = Reckoned(notes, turns, prior)
     return [answer for ask in _QUESTIONS for answer in [ask(reckoned)] if answer is not None], reckoned
 
 
@@ -120,7 +121,7 @@ def _fit(reckoned: Reckoned) -> Finding | None:
     """How well all that was found foretells what was reported."""
     if not reckoned.prompts or not reckoned.whole_input:
         return None
-    off = [(prompt.answer, off(prompt)) for prompt in reckoned.prompts]
+    off = [(prompt.answer, difference(prompt)) for prompt in reckoned.prompts]
     worst = Tokens(max(abs(each.text) for _, each in off), max(abs(each.audio) for _, each in off))
     said = f"yes, within {worst.text} text and {worst.audio} audio tokens in {len(off)} responses"
     wrong = [f"'{answer.name}' {each.text:+} text, {each.audio:+} audio" for answer, each in off if each]
@@ -150,9 +151,10 @@ def _hit_rate(reckoned: Reckoned) -> Finding:
         return Finding("hit_rate", question, "not found: no prompt was long enough", sure="not found")
     hits, missed = sum(row.hit for row in rows), sum(row.missed for row in rows)
     said = f"{hits} of {len(rows)} times in full, {missed} times not at all ({rate:.0%} of the tokens)"
-    gaps = ", ".join(f"{row.after_s:.0f} s: {_read(row)}" for row in rows if row.name.startswith("after "))
-    rests_on = f"longest gap without --gaps {max((row.after_s for row in rows), default=0.0):.0f} s"
-    rests_on = f"gaps {gaps}" if gaps else rests_on
+    gaps = "; ".join(f"after {row.after_s:.0f} s {_read(row)}" for row in rows if row.name in reckoned.gaps)
+    waited = sorted(row.after_s for row in rows if row.name not in reckoned.gaps)
+    rests_on = f"{waited[0]:.1f} to {waited[-1]:.1f} s apart" if waited else ""
+    rests_on += f"; {gaps}" if gaps else ""
     return Finding("hit_rate", question, said, rests_on, "inferred", (hits, missed, len(rows)))
 
 
@@ -164,8 +166,8 @@ def _read(row: CacheRow) -> str:
     )
 
 
-def _after_edit(reckoned: Reckoned, place: str, names: Sequence[str]) -> Finding:
-    """What a deletion there does to the prompt cache. Of a miss and a second look, the second counts."""
+def _after_edit(reckoned: Reckoned, place: str, names: Sequence[str], later: str | None = None) -> Finding:
+    """What a deletion there does to the prompt cache, by the first of these turns that hit it."""
     question = f"What does deleting at the {place} leave in the cache?"
     key = f"delete_{place}"
     edits = reckoned.edits(place)
@@ -173,16 +175,17 @@ def _after_edit(reckoned: Reckoned, place: str, names: Sequence[str]) -> Finding
         return Finding(key, question, "not tried: deletes are not done here", sure="not found")
     if edits[0].result != "done":
         return Finding(key, question, f"not found: the delete was {edits[0].result}", sure="not found")
-    row = reckoned.row(names[0])
-    if row is None:
+    rows = [row for row in map(reckoned.row, names) if row is not None]
+    if not rows:
         return Finding(key, question, "not found: no counts", sure="not found")
+    row = next((row for row in rows if row.tells and not row.missed), rows[0])
     rests_on = f"'{row.name}': {_read(row)}"
     if row.missed and row.tells:
-        again = reckoned.row(names[1]) if len(names) > 1 else None
-        recovered = f"; one turn later {_read(again)}" if again is not None else ""
-        return Finding(key, question, "not found: this time the cache was missed", rests_on + recovered, "not found")
+        again = reckoned.row(later) if later is not None else None
+        rests_on += f"; one turn later {_read(again)}" if again is not None else ""
+        return Finding(key, question, "not found: this time the cache was missed", rests_on, "not found")
     if not row.tells:
-        said = "nothing a block long stood before it, and nothing was read" if row.missed else "more than the law has"
+        said = "nothing, as no whole block stood before it" if row.missed else "more than stands before it"
         return Finding(key, question, said, rests_on, "inferred", "nothing" if row.missed else "more")
     said = "all that stands before it" if row.hit else "a part of what stands before it"
     exact = row.read == row.promised
@@ -190,15 +193,15 @@ def _after_edit(reckoned: Reckoned, place: str, names: Sequence[str]) -> Finding
 
 
 def _delete_end(reckoned: Reckoned) -> Finding:
-    return _after_edit(reckoned, "end", ["that reply deleted too"])
+    return _after_edit(reckoned, "end", ["that reply deleted too", "its reply deleted"])
 
 
 def _delete_front(reckoned: Reckoned) -> Finding:
-    return _after_edit(reckoned, "front", ["the front deleted", "the front deleted, again"])
+    return _after_edit(reckoned, "front", ["the front deleted"], "the front deleted, again")
 
 
 def _delete_middle(reckoned: Reckoned) -> Finding:
-    return _after_edit(reckoned, "middle", ["the middle deleted", "the middle deleted, again"])
+    return _after_edit(reckoned, "middle", ["the middle deleted"], "the middle deleted, again")
 
 
 _QUESTIONS: tuple[Callable[[Reckoned], Finding | None], ...] = (

@@ -96,8 +96,9 @@ def roundest(interval: Interval) -> int:
 
 
 def _token_ms(pairs: Iterable[tuple[int, int]]) -> list[tuple[Fraction, Fraction]]:
-    """How long a token may be, by lengths in ms and the whole tokens they took."""
-    return [(Fraction(ms, tokens + 1), Fraction(ms, tokens)) for ms, tokens in pairs if tokens > 0 and ms >= _SHORT_MS]
+    """How long a token may be, by lengths in ms, true to a millisecond either way, and the whole tokens they took."""
+    told = [(ms, tokens) for ms, tokens in pairs if tokens > 0 and ms >= _SHORT_MS]
+    return [(Fraction(ms - 1, tokens + 1), Fraction(ms + 1, tokens)) for ms, tokens in told]
 
 
 def reply_sound(answers: Iterable[Answer]) -> Interval | None:

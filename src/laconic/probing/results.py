@@ -12,10 +12,11 @@ from typing import Literal
 
 from laconic.laws import Laws
 from laconic.probing.notes import Answer, Edited, Notes
+from laconic.probing.plan import Turn
 from laconic.probing.reckoning import Cache, CacheRow, Framing, Prompt, Sound, laid_out, reply_sound, roundest
 from laconic.tokens import Tokens
 
-__all__ = ["Finding", "Reckoned", "Sure", "off"]
+__all__ = ["Finding", "Reckoned", "Sure", "difference"]
 
 Sure = Literal["measured", "inferred", "not found"]
 
@@ -37,9 +38,11 @@ class Finding:
 class Reckoned:
     """All that can be reckoned from the notes of a probe, and `laws` made of it."""
 
-    def __init__(self, notes: Notes, prior: Laws) -> None:
+    def __init__(self, notes: Notes, turns: Sequence[Turn], prior: Laws) -> None:
         self.notes, self.prior = notes, prior
         self.answers = notes.answers
+        self.gaps = {turn.name for turn in turns if turn.gap_s}
+        """Names of the turns that came after a pause of ours."""
         self.whole_input = _reads_whole_input(notes.answers)
         self.sound = Sound(notes.answers, prior)
         self.reply_sound = reply_sound(notes.answers)
@@ -84,7 +87,7 @@ def _reads_whole_input(answers: Sequence[Answer]) -> bool:
     return not known or max(known) > 100
 
 
-def off(prompt: Prompt) -> Tokens:
+def difference(prompt: Prompt) -> Tokens:
     """Reported less expected."""
     usage = prompt.answer.usage
     assert usage is not None
