@@ -1,9 +1,10 @@
 """The other story the meter tells: what this same conversation would have cost under other memories.
 
 It is told what happened, as it happens: what was said and generated, how much of it was heard, what the service
-charged for writing it down. Each memory keeps a prompt of its own (`prompt`, `imagined`) from which the laws give
-the input of every response and what of that the cache promises. Nothing is added up again: each memory takes about a
-tenth of a millisecond for an exchange, the three thousandth like the first, and asking what it all comes to as much.
+charged for writing it down. Each memory keeps a prompt of its own (`running_prompt`, `imagined`) from
+which the laws give the input of every response and what of that the cache promises. Nothing is added up again: each
+memory takes about a tenth of a millisecond for an exchange, the three thousandth like the first, and asking what it
+all comes to as much.
 
 What cannot be known is whether the cache would have hit. So costs are expected ones: of the tokens promised, the
 hit rate's share is priced as read from cache. The rates and the hit rate of now apply to the whole conversation, so
