@@ -102,7 +102,7 @@ class Talk:
         self.say({"type": "response.created", "response": head | response})
 
     def finish(self, response_id: str, output: Sequence[Wire], usage: Usage | None, **response: Any) -> Foreseen:
-        done = {"id": response_id, "conversation_id": "conv", "status": "completed", "output": list(output)}
+        done: Wire = {"id": response_id, "conversation_id": "conv", "status": "completed", "output": list(output)}
         done["usage"] = usage.to_wire() if usage is not None else None
         foreseen = self.say({"type": "response.done", "response": done | response})
         assert foreseen is not None
