@@ -58,7 +58,25 @@ MAY_KNOW = {
     "cli": {"cli", "probing", "terminal", "voice", "client", "simulator", "scenarios", "whatif"},
 }
 # The stand-in decides what the conversation is and the mirror infers it: each must be able to prove the other wrong.
-FORBIDDEN_TO_THE_STAND_IN = {"conversation", "edits", "exchanges", "memory", "order", "playback", "session", "meter"}
+FORBIDDEN_TO_THE_STAND_IN = {
+    "alternatives",
+    "choosing",
+    "conversation",
+    "edits",
+    "exchanges",
+    "expectation",
+    "folding",
+    "memory",
+    "meter",
+    "order",
+    "planning",
+    "plans",
+    "playback",
+    "remembering",
+    "session",
+    "window",
+    "written",
+}
 
 
 def imported(path: Path) -> Iterator[str]:

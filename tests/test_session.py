@@ -28,6 +28,7 @@ from playbook import (
 )
 
 from laconic.errors import BadInput
+from laconic.laws import Laws, prior
 from laconic.session import (
     Charged,
     CutOff,
@@ -618,3 +619,18 @@ def test_a_late_answer_about_an_item_that_left_meanwhile_tells_nothing() -> None
         >> service("conversation.item.deleted", hidden=True, item_id="u2")
     )
     assert book
+
+
+def test_laws_are_assumed_of_the_first_name_that_tells_something() -> None:
+    """A deployment's name does not; the model that Azure names does. Laws that were given stay."""
+    created = json.dumps({"type": "session.created", "session": SESSION})
+    session = Session(ids=counter(), model="my-deployment", service="azure")
+    session.from_service(created, 0.0)
+    assert session.laws == prior("azure", "gpt-realtime")
+    session = Session(ids=counter(), model="gpt-realtime-2.1")
+    session.from_service(created, 0.0)
+    assert session.laws == prior("openai", "gpt-realtime-2.1")
+    given = Laws(hit_rate=0.123)
+    session = Session(ids=counter(), laws=given)
+    session.from_service(created, 0.0)
+    assert session.laws == given

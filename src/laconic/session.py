@@ -333,9 +333,14 @@ class Session:
         if self.meter.rates is None:
             self.meter.rates = self._find(self._model) or self._find(self.conversation.model)
             self._remembering.past.rates = self.alternatives.rates = self.meter.rates
-            if self._laws is None and self.learned_from == 0:
-                self._expectation.laws = prior(self._service, self._model or self.conversation.model or "")
-                self._remembering.past.laws = self.alternatives.laws = self.laws
+        if self._laws is None and self.learned_from == 0:
+            # A deployment's name tells nothing; then the name the service gives itself may.
+            names = (self._model, self.conversation.model)
+            known = (prior(self._service, name) for name in names if name)
+            stranger = prior("", "")
+            laws = next((laws for laws in known if laws != stranger), stranger)
+            if laws != self.laws:
+                self._expectation.laws = self._remembering.past.laws = self.alternatives.laws = laws
         settings = self.conversation.settings
         self.alternatives.configured(settings.get("instructions"), settings.get("tools") or ())
         self._told.instructions = settings.get("instructions") or ""
