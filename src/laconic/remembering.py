@@ -220,6 +220,7 @@ class Remembering:
 
     def summarised(self, ask_id: int, summary: str | None) -> None:
         self._planner.summarised(ask_id, summary)
+        self._changed = True
 
     def expire(self, now: float) -> None:
         """Try unanswered edits again, or give them up."""
