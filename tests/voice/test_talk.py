@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import json
 from base64 import b64decode, b64encode
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -14,13 +14,19 @@ import pytest
 
 from laconic import events as ev
 from laconic.client.endpoints import Endpoint
+from laconic.client.summarise import Summary
+from laconic.edits import Insert
 from laconic.errors import Dropped, LaconicError, NoDevice, Refused, Unreachable
+from laconic.plans import Ask, Memory, Past, Plan, Steps
 from laconic.rates import load
-from laconic.session import GhostTurn, Notice, Session
+from laconic.session import GhostTurn, MemoryTold, Notice, Session
+from laconic.usage import Usage
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import CHUNK_BYTES, Duplex, join
 from laconic.voice.playout import Played, PlayOut
+from laconic.voice.summaries import Writer
 from laconic.voice.talk import Talk
+from laconic.written import message
 
 Wire = dict[str, Any]
 LOUD = b"\x01\x02" * (CHUNK_BYTES // 2)
@@ -164,10 +170,12 @@ class Room:
         push_to_talk: bool = False,
         held: bool = False,
         transcription: bool = False,
+        memory: str | Memory = "everything",
+        writer: Writer | None = None,
     ) -> None:
         numbers = count(1)
         self.clock, self.service, self.mouth, self.ear, self.view = Moments(), Script(), Mouth(), Ear(), Diary()
-        self.session = Session(ids=lambda: f"ours_{next(numbers)}", model="gpt-realtime")
+        self.session = Session(ids=lambda: f"ours_{next(numbers)}", model="gpt-realtime", memory=memory)
         self.duplex: Duplex = join(self.mouth, self.ear)
         self.recorded: list[tuple[str, str]] = []
         self.audio: Wire = {"input": {"turn_detection": None if push_to_talk else detection or {"type": "server_vad"}}}
@@ -184,6 +192,7 @@ class Room:
             held=held,
             record=lambda raw, sender, now: self.recorded.append((sender, json.loads(raw)["type"])),
             opening_s=0.05,
+            writer=writer,
         )
         self.running: asyncio.Task[None]
 
@@ -721,3 +730,71 @@ async def test_a_slow_connection_makes_the_microphone_wait() -> None:
         stuck.set()
         await room.clock.forward(1.0)
         assert room.mouth.said.qsize() == 0
+
+
+# --- memory ------------------------------------------------------------------------------------------------------
+
+
+class Folder:
+    """A memory that wants everything summed up as soon as something was said."""
+
+    name = "folder"
+
+    def why(self) -> str:
+        return "a test wants it"
+
+    def plans(self, past: Past) -> Iterator[Plan]:
+        if len(past.conversation):
+            yield Plan(frozenset(item.id for item in past.conversation), self._steps(past))
+
+    def _steps(self, past: Past) -> Steps:
+        summary = yield Ask("User: Hello.", 50)
+        if isinstance(summary, str):
+            yield [Insert(message("system", summary, past.ids()), "root")]
+
+
+async def test_what_auto_chose_is_told_once_the_service_agreed() -> None:
+    async with Room(memory="auto", transcription=True) as room:
+        await room.opened()
+        told = [line.text for line in room.view.lines if isinstance(line, MemoryTold)]
+        assert len(told) == 1
+        assert told[0].startswith("memory is summary: an hour costs summary $")
+        await room.says("session.updated", session={"type": "realtime", "audio": room.audio})
+        assert sum(isinstance(line, MemoryTold) for line in room.view.lines) == 1
+
+
+async def test_the_talk_goes_on_while_a_summary_is_written() -> None:
+    wanted, written = asyncio.Event(), asyncio.Event()
+
+    async def write(text: str, max_tokens: int) -> Summary:
+        assert (text, max_tokens) == ("User: Hello.", 50)
+        wanted.set()
+        await written.wait()
+        return Summary("The user said hello.", Usage(text_in=10, text_out=5), "gpt-5.4-nano")
+
+    async with Room(memory=Folder(), writer=write, detection={"type": "server_vad", "create_response": False}) as room:
+        await room.opened()
+        await room.spoke("u")
+        assert wanted.is_set()
+        await room.mouth.said.put(LOUD)
+        await settle()
+        assert room.service.sound() == LOUD
+        assert "conversation.item.create" not in room.service.types()
+        written.set()
+        await settle()
+        assert room.service.types()[-1] == "conversation.item.create"
+        assert room.service.sent[-1]["item"]["content"][0]["text"] == "The user said hello."
+
+
+async def test_a_talk_that_ends_waits_for_no_summary() -> None:
+    async def never(text: str, max_tokens: int) -> Summary:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with Room(memory=Folder(), writer=never, detection={"type": "server_vad", "create_response": False}) as room:
+        await room.opened()
+        await room.spoke("u")
+        room.talk.end()
+        await room.ended()
+        assert room.running.result() is None
+        assert not [task for task in asyncio.all_tasks() if "summary" in task.get_name()]
