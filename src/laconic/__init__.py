@@ -26,7 +26,7 @@ from laconic.items import Item, Part
 from laconic.memory import Everything, LastExchanges, LastItems, Memory
 from laconic.meter import Charge, Cost, Meter
 from laconic.rates import Rates, RateTable
-from laconic.session import Action, Notice, Session, ToApp, ToService
+from laconic.session import Action, Notice, Session, Summarise, ToApp, ToService
 from laconic.usage import TranscriptionUsage, Usage
 
 __version__ = "0.1.0"
@@ -54,6 +54,7 @@ __all__ = [
     "Rates",
     "Refused",
     "Session",
+    "Summarise",
     "ToApp",
     "ToService",
     "TranscriptionUsage",
