@@ -107,7 +107,7 @@ class Hidden:
         )
         return cls(model, laws, habits, faults, seed)
 
-    def service(self) -> Service:
+    def service(self, kind: type[Service] = Service) -> Service:
         draw = random.Random(f"{self.seed} hits")
 
         def hits() -> float:
@@ -115,7 +115,7 @@ class Hidden:
             self.hits.append(drawn < self.laws.hit_rate)
             return drawn
 
-        return Service(
+        return kind(
             self.habits,
             ids=Ids(self.seed),
             turns=LoudTurns,

@@ -157,7 +157,11 @@ class _Probe:
             yield Say({"type": "response.cancel", "event_id": self._notes.event_id()})
         while isinstance(event, ev.ResponseCreated) or (cancel and isinstance(event, ev.Error)):
             event = yield Listen(_response_or_error, self._limits.answer_s)
-        return None if isinstance(event, ev.ResponseDone) else _why("the service did not answer", event)
+        if not isinstance(event, ev.ResponseDone):
+            return _why("the service did not answer", event)
+        if cancel and event.response.get("status") == "completed":  # then the cancel is still to be refused
+            yield Listen(lambda event: isinstance(event, ev.Error), self._limits.edit_s)
+        return None
 
     # --- what is changed --------------------------------------------------------------------------------------
 

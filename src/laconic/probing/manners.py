@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from laconic.probing.asking import spoken
 from laconic.probing.results import Finding, Reckoned, Sure, difference
-from laconic.tokens import Tokens
 
 __all__ = ["cancelled", "deletes", "drift", "inserts", "truncated", "truncates", "unknown_id"]
 
@@ -63,19 +62,15 @@ def truncated(reckoned: Reckoned) -> Finding:
     if after is None or sound.cut is None:
         return Finding("truncated", question, "not found: no counts", sure="not found")
     [cut] = [item for item in after.answer.read if item.id == reckoned.edits("cut")[0].item_id]
-    measured = "truncated_reply_text" in framing.known
-    text = reckoned.laws.truncated_reply_text
-    said = f"{text} text and {sound.cut} audio tokens as the newest reply"
-    rests_on = f"cut at {cut.audio_ms} ms"
-    gone = None
+    law = reckoned.laws.truncated_reply_text
+    text = law + difference(after).text
+    said, value = f"{text} text and {sound.cut} audio tokens as the newest reply", (text, sound.cut)
     if later is not None:
-        off = difference(later)
-        gone = off != Tokens()
-        stays = f"{text} text" + (f" and {sound.cut} audio" if reckoned.laws.keeps_reply_audio else "")
-        said += f"; one turn later {stays}" if not gone else "; one turn later something else"
-        rests_on += f"; one turn later {off.text:+} text, {off.audio:+} audio beside that"
-    sure: Sure = "measured" if measured else "inferred"
-    return Finding("truncated", question, said, rests_on, sure, (text, sound.cut, gone))
+        text = law + difference(later).text
+        audio = difference(later).audio + (sound.cut if reckoned.laws.keeps_reply_audio else 0)
+        said, value = f"{said}, {text} text and {audio} audio one turn later", (*value, text, audio)
+    sure: Sure = "measured" if "truncated_reply_text" in framing.known else "inferred"
+    return Finding("truncated", question, said, f"cut at {cut.audio_ms} ms", sure, value)
 
 
 def inserts(reckoned: Reckoned) -> Finding:
