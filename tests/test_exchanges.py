@@ -214,3 +214,19 @@ def test_ghosts_without_items_are_not_followed_for_ever() -> None:
         exchanges.responded(f"g{n}", "cancelled", [])
     exchanges.replying("r1", "a1")
     assert len(exchanges._replies) == 64  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_reply_of_which_the_speaker_never_said_a_word_was_heard_if_the_caller_goes_on() -> None:
+    """An app that reported once may stop reporting; a careful one reports a stop before the next turn enters."""
+    exchanges = Exchanges()
+    exchange(exchanges, 1)
+    exchanges.entered(user("u2"), None, None)
+    exchanges.replying("r2", "a2")
+    exchanges.sounded("a2")
+    exchanges.responded("r2", "completed", [reply("a2")])
+    assert exchanges.count == 1
+    exchanges.entered(user("u3"), None, None)
+    assert exchanges.number("u3") == 3
+    assert exchanges.latest == 3
+    assert exchanges.over("u2")
+    assert not exchanges.over("u3")

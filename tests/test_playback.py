@@ -226,3 +226,11 @@ def test_a_cut_by_the_app_or_the_service_keeps_the_words_too() -> None:
     assert playback.words("a") == "The lighthouse"
     playback.truncated("a", 0, 4000, conversation)
     assert playback.words("a") == "The lighthouse"
+
+
+def test_a_stopped_reply_is_being_cut_until_its_cut_is_made() -> None:
+    playback, conversation = Playback(), holding(reply(), 4000)
+    playback.stopped("a", 0, 1500)
+    assert playback.cutting("a")
+    playback.cuts(conversation)
+    assert not playback.cutting("a")

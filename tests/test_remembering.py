@@ -199,6 +199,13 @@ def test_where_nobody_reports_playback_a_completed_reply_counts_as_heard() -> No
     assert play(answering(asked(script(), 1, None), 1), *answered(1), *WRITES)
 
 
+def test_what_is_not_reported_to_its_end_is_over_when_the_caller_has_gone_on() -> None:
+    """An app that stops reporting: the next exchange shows that the last one is over."""
+    book = play(answering(asked(script(), 1, None), 1), heard("a1", 500), *answered(1))
+    book = play(answering(user_turn(book, "u2", "a1"), 2), *answered(2), *WRITES)
+    assert book
+
+
 def test_a_late_transcript_is_written_late() -> None:
     book = exchange(script(), 1, None, None)
     book = play(book, writes("ours_1", "assistant", ANSWER, "a1"), *stands("ours_1", "assistant", ANSWER, "a1")[:1])
@@ -762,6 +769,27 @@ def test_a_summary_that_fails_deletes_nothing_and_the_next_try_comes_later(answe
         talk.exchange(f"My number is {talk.said}.")
     assert tried + 3 <= talk.said <= tried + 5
     assert talk.asks[0].text.startswith("User: My number is 0.")
+
+
+def test_a_summary_that_never_comes_is_not_waited_for_for_ever() -> None:
+    """A minute; what comes after that changes nothing, and the next try is free to be made."""
+    talk = Obedient("summary:60:20")
+    while not talk.asks:
+        talk.exchange(f"My number is {talk.said}.")
+    late, before = talk.asks.pop(), talk.texts
+    talk.now = 59.0
+    assert talk.session.deadline == 60.0
+    talk.session.tick(talk.now)
+    talk.now = 60.0
+    talk.session.tick(talk.now)
+    assert talk.session.deadline is None
+    talk.session.summarised(late.id, "Too late.", talk.now)
+    talk.act()
+    assert talk.texts == before
+    while not talk.asks:
+        talk.exchange(f"My number is {talk.said}.")
+    talk.summarised("Numbers were told.")
+    assert talk.texts[0] == f"{HEADING}\nNumbers were told."
 
 
 def test_a_summary_that_cannot_be_written_deletes_nothing() -> None:

@@ -31,6 +31,7 @@ class _Reply:
     heard: bool = False
     ghost: bool = False
     over: bool = False
+    whole: bool = False  # completed, with sound
 
 
 class Exchanges:
@@ -51,9 +52,25 @@ class Exchanges:
         return self._answered_for_sure or (self._answered_unless_reported and not self._reported)
 
     @property
+    def _unreported(self) -> bool:
+        """Whether a reply of this exchange ended of which the speaker never said a word, not even that it stopped.
+
+        The caller goes on after it: it was heard. (An app that reported once may have stopped reporting.)
+        """
+        return any(
+            reply.exchange == self._current and reply.whole and not reply.heard and not reply.silenced
+            for reply in self._replies.values()
+        )
+
+    @property
     def count(self) -> int:
         """Exchanges that are complete: something was said and a reply to it was heard."""
         return self._current if self._answered else max(0, self._current - 1)
+
+    @property
+    def latest(self) -> int:
+        """The number of the exchange under way, or of the last one if nobody has gone on."""
+        return self._current
 
     def over(self, item_id: str) -> bool:
         """Whether an item's exchange is answered. That its reply has been heard to the end is another question."""
@@ -72,7 +89,11 @@ class Exchanges:
             beside = before if before is not None else after
             self._numbers[item.id] = self._numbers.get(beside.id, 0)
             return
-        if item.type == "message" and item.role == "user" and (self._answered or self._current == 0):
+        if (
+            item.type == "message"
+            and item.role == "user"
+            and (self._answered or self._unreported or self._current == 0)
+        ):
             self._current += 1
             self._answered_for_sure = self._answered_unless_reported = False
         self._numbers[item.id] = self._current
@@ -122,7 +143,7 @@ class Exchanges:
         if status == "completed" and written:
             self._answer(reply)
         elif status == "completed" and spoken and reply.exchange == self._current:
-            self._answered_unless_reported = True
+            self._answered_unless_reported = reply.whole = True
         if status == "cancelled" and not reply.sounding and not written:
             return self._ghost(reply)
         return self._haunted(reply)

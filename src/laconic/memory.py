@@ -52,6 +52,8 @@ class LastItems:
         return f"last:{self.n}"
 
     def plans(self, past: Past) -> Iterator[Plan]:
+        if not past.supports("delete"):
+            return
         surplus = islice(past.conversation, max(0, len(past.conversation) - self.n))
         yield from forget(forgettable(surplus, past.conversation, past.kept))
 
@@ -70,7 +72,8 @@ class LastExchanges:
         return f"exchanges:{self.n}"
 
     def plans(self, past: Past) -> Iterator[Plan]:
-        yield from forget(forgettable(self._surplus(past), past.conversation, past.kept))
+        if past.supports("delete"):
+            yield from forget(forgettable(self._surplus(past), past.conversation, past.kept))
 
     def _surplus(self, past: Past) -> Iterator[Item]:
         for item in past.conversation:

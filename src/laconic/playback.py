@@ -77,6 +77,10 @@ class Playback:
         del self._heard[item_id]
         return False
 
+    def cutting(self, item_id: str) -> bool:
+        """Whether a reply was stopped and its cut is still to be made."""
+        return item_id in self._stopped
+
     def words(self, item_id: str) -> str | None:
         """The words heard of a reply that was cut; None if it was not."""
         return self._words.get(item_id)

@@ -46,6 +46,8 @@ from laconic.selecting import Select
 
 __all__ = ["Remembering", "text"]
 
+_SUMMARY_S = 60.0
+"""How long a summary may take before the fold is given up for now."""
 _CONSIDERED = (
     ev.SessionUpdated,
     ev.ConversationItemAdded,
@@ -83,6 +85,7 @@ class Remembering:
         self._pinned: set[str] = set()
         self._ours: set[str] = set()  # items we wrote, which the app never asked for
         self._unsupported: set[str] = set()
+        self._summaries: dict[int, float] = {}  # asked for, with the moment until which we wait
         self._changed = False
         self._redone = 0  # the exchange whose reply was asked for again
         self._ask_again = False
@@ -114,14 +117,19 @@ class Remembering:
         return item.text if heard is None else heard
 
     def _over(self, item: Item) -> bool:
-        return self._exchanges.over(item.id) and not self._playback.playing(item.id, self._conversation)
+        """Once the caller has gone on to another exchange, what he does not report of the last one is over too."""
+        if not self._exchanges.over(item.id) or self._playback.cutting(item.id):
+            return False
+        past = self._exchanges.number(item.id) != self._exchanges.latest
+        return past or not self._playback.playing(item.id, self._conversation)
 
     # --- what happens -------------------------------------------------------------------------------------------
 
     @property
     def deadline(self) -> float | None:
-        """When an edit under way is to be tried again or given up."""
-        return self._edits.deadline
+        """When an edit under way is to be tried again or given up, or a summary not to be waited for any longer."""
+        waits = [*self._summaries.values(), *([self._edits.deadline] if self._edits.deadline is not None else [])]
+        return min(waits, default=None)
 
     def unsettled(self, item_id: str) -> bool:
         return item_id in self._edits
@@ -219,11 +227,14 @@ class Remembering:
         self._redoing, self._ask_again = False, True
 
     def summarised(self, ask_id: int, summary: str | None) -> None:
-        self._planner.summarised(ask_id, summary)
-        self._changed = True
+        if self._summaries.pop(ask_id, None) is not None:
+            self._planner.summarised(ask_id, summary)
+            self._changed = True
 
     def expire(self, now: float) -> None:
-        """Try unanswered edits again, or give them up."""
+        """Try unanswered edits again, or give them up; wait no longer for summaries that do not come."""
+        for ask_id in [ask_id for ask_id, deadline in self._summaries.items() if deadline <= now]:
+            self.summarised(ask_id, None)
         again, ended = self._edits.expire(now)
         self._actions.extend(ToService(text(event)) for event in again)
         for outcome in ended:
@@ -231,6 +242,7 @@ class Remembering:
 
     def abandon(self) -> None:
         self._planner.abandon()
+        self._summaries.clear()
 
     # --- what is done ---------------------------------------------------------------------------------------------
 
@@ -249,6 +261,7 @@ class Remembering:
         for edit in self._planner.unsent():
             self._send(edit, now)
         for ask_id, ask in self._planner.asks():
+            self._summaries[ask_id] = now + _SUMMARY_S
             self._actions.append(Summarise(ask_id, ask.text, ask.max_tokens))
         asked, self._ask_again = self._ask_again, False
         if asked:
