@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from laconic.client.endpoints import Endpoint, endpoint, is_loopback
+from laconic.client.endpoints import Endpoint, endpoint, is_loopback, named, provider
 from laconic.errors import BadInput, LaconicError, NoKey
 
 KEY = "sk-very-secret-1"
@@ -253,3 +253,31 @@ def test_loopback():
     assert [is_loopback(host) for host in ("localhost", "127.0.0.1", "127.9.9.9", "::1")] == [True] * 4
     assert not is_loopback("192.168.0.1")
     assert not is_loopback("")
+
+
+# --- names -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("service", "whose"),
+    [
+        ("openai", "openai"),
+        ("simulator", "openai"),
+        ("azure", "azure"),
+        ("wss://x.services.ai.azure.com/voice-live/realtime", "azure"),
+        ("wss://api.x.ai/v1/realtime", "xai"),
+        ("ws://localhost:8000/v1/realtime", "openai"),
+    ],
+)
+def test_whose_habits_a_service_has_is_told_by_its_address(service: str, whose: str) -> None:
+    assert provider(service) == whose
+
+
+def test_what_is_learned_is_kept_by_service_and_model() -> None:
+    """A deployment by its name, from the environment too; an address by its host, keys and all left out."""
+    env = {"AZURE_OPENAI_DEPLOYMENT": "voice"}
+    assert named("openai", model="gpt-realtime", deployment=None, env=env) == ("openai", "gpt-realtime")
+    assert named("azure", model=None, deployment=None, env=env) == ("azure", "voice")
+    assert named("azure", model=None, deployment="mine", env=env) == ("azure", "mine")
+    assert named("wss://me:pw@host.example/v1?api-key=k", model="m", deployment=None, env={}) == ("host.example", "m")
+    assert named("ws://localhost:8000/v1", model=None, deployment=None, env=env) == ("localhost", "?")

@@ -18,13 +18,12 @@ from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from laconic import __version__
 from laconic.cli.checks import Text
 from laconic.cli.rates import rate_table
 from laconic.client.dial import dial
-from laconic.client.endpoints import DEFAULT_MODEL, Endpoint, endpoint
+from laconic.client.endpoints import DEFAULT_MODEL, Endpoint, endpoint, named, provider
 from laconic.client.laws_file import load_laws, save_laws
 from laconic.errors import BadInput, LaconicError, Refused
 from laconic.laws import Laws, prior
@@ -142,7 +141,7 @@ class _Wanted:
     @property
     def learned_as(self) -> tuple[str, str]:
         """Whose laws these are, as talks keep them."""
-        return _learned_as(self.service, self.model or self.args.deployment)
+        return named(self.service, model=self.model, deployment=self.args.deployment, env=os.environ)
 
     def offer(self) -> str:
         """What it is about to do and what that may cost."""
@@ -171,8 +170,8 @@ def _wanted(args: argparse.Namespace, env: Mapping[str, str]) -> _Wanted:
         model = _endpoint(args, service, model, env).model
     table = rate_table(args.rates)
     rates = table.find(model) if model is not None else None
-    known = load_laws(*_learned_as(service, model or args.deployment))
-    laws = prior(_provider(service), model or "") if known is None else known
+    known = load_laws(*named(service, model=model, deployment=args.deployment, env=env))
+    laws = prior(provider(service), model or "") if known is None else known
     turns, spoken = plan(gaps), clips()
     price = reckon(turns, [clip.ms for clip in spoken], laws, rates)
     return _Wanted(args, service, model, turns, spoken, laws, Notes(rates), price)
@@ -180,19 +179,6 @@ def _wanted(args: argparse.Namespace, env: Mapping[str, str]) -> _Wanted:
 
 def _azure_only(env: Mapping[str, str]) -> bool:
     return bool(env.get("AZURE_OPENAI_ENDPOINT")) and not (env.get("OPENAI_API_KEY") or env.get("OPENAI_API_KEY_FILE"))
-
-
-def _learned_as(service: str, model: str | None) -> tuple[str, str]:
-    """An address goes by its host, an Azure deployment by its name, as where talks keep what they learn."""
-    host = urlsplit(service).hostname if "://" in service else None
-    return host or service, model or "?"
-
-
-def _provider(service: str) -> str:
-    host = urlsplit(service).hostname or ""
-    if host.endswith(".x.ai"):
-        return "xai"
-    return "azure" if host.endswith(".azure.com") or service == "azure" else "openai"
 
 
 def _gaps(given: str) -> list[float]:

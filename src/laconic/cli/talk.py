@@ -20,7 +20,6 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from laconic import recording
@@ -29,7 +28,7 @@ from laconic.cli.session_flags import add_session_flags, session_settings
 from laconic.cli.talk_sound import Sound, add_sound_flags, choose_sound, print_devices
 from laconic.client.chat_endpoints import DEFAULT_TEXT_MODEL, ChatEndpoint, chat_endpoint
 from laconic.client.dial import dial
-from laconic.client.endpoints import DEFAULT_MODEL, Endpoint, endpoint
+from laconic.client.endpoints import DEFAULT_MODEL, Endpoint, endpoint, named, provider
 from laconic.client.laws_file import load_laws, save_laws
 from laconic.client.settings import SessionSettings
 from laconic.currencies import Currency
@@ -118,7 +117,7 @@ class _Plan:
     @property
     def learned_as(self) -> tuple[str, str]:
         """Under which service and model the laws are kept."""
-        return _learned_as(self.service, self.settings, self.model)
+        return named(self.service, model=self.model, deployment=self.settings.deployment, env=os.environ)
 
 
 def _plan(args: argparse.Namespace, env: Mapping[str, str]) -> _Plan:
@@ -143,8 +142,8 @@ def _plan(args: argparse.Namespace, env: Mapping[str, str]) -> _Plan:
         memory=memory(settings.memory_name),
         model=model,
         rates=rate_table(args.rates),
-        laws=load_laws(*_learned_as(service, settings, model)),
-        service=_provider(service),
+        laws=load_laws(*named(service, model=model, deployment=settings.deployment, env=env)),
+        service=provider(service),
         summary_model=DEFAULT_TEXT_MODEL if stand_in else chat.model if chat is not None else model,
     )
     clock = Clock(args.pace)
@@ -186,20 +185,6 @@ def _chat(there: Endpoint, settings: SessionSettings, env: Mapping[str, str]) ->
         if settings.summary_model or env.get("LACONIC_SUMMARY_URL") or env.get("LACONIC_SUMMARY_MODEL"):
             raise
         return None
-
-
-def _learned_as(service: str, settings: SessionSettings, model: str | None) -> tuple[str, str]:
-    """Whose laws they are: an address goes by its host, an Azure deployment by its name."""
-    host = urlsplit(service).hostname if "://" in service else None
-    return host or service, model or settings.deployment or "?"
-
-
-def _provider(service: str) -> str:
-    """Whose habits to assume of a service nothing was learned about."""
-    host = urlsplit(service).hostname or ""
-    if host.endswith(".x.ai"):
-        return "xai"
-    return "azure" if host.endswith(".azure.com") or service == "azure" else "openai"
 
 
 # --- the talk ----------------------------------------------------------------------------------------------------

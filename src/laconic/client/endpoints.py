@@ -26,7 +26,17 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 from laconic.dialects import Dialect
 from laconic.errors import BadInput, NoKey
 
-__all__ = ["DEFAULT_MODEL", "SERVICES", "Endpoint", "checked_address", "endpoint", "is_loopback", "secret"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "SERVICES",
+    "Endpoint",
+    "checked_address",
+    "endpoint",
+    "is_loopback",
+    "named",
+    "provider",
+    "secret",
+]
 
 SERVICES = ("openai", "azure", "simulator")
 
@@ -110,6 +120,23 @@ def endpoint(
     )
 
 
+def provider(service: str) -> str:
+    """Whose habits a service has, as far as its address tells: `openai`, `azure` or `xai`."""
+    host = urlsplit(service).hostname or ""
+    if host.endswith(".x.ai"):
+        return "xai"
+    return "azure" if host.endswith(".azure.com") or service == "azure" else "openai"
+
+
+def named(service: str, *, model: str | None, deployment: str | None, env: Mapping[str, str]) -> tuple[str, str]:
+    """By which names what was learned of a service and its model is kept: an address goes by its host, an Azure
+    deployment by its own name where nobody says which model it is."""
+    host = urlsplit(service).hostname if "://" in service else None
+    if service == "azure":
+        deployment = deployment or _deployment(env)
+    return host or service, model or deployment or "?"
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name stays on this machine."""
     return host in ("localhost", "::1") or host.startswith("127.")
@@ -158,7 +185,7 @@ def _azure(
             ja="AZURE_OPENAI_ENDPOINT が設定されていません。リソースのアドレス"
             "（例: https://NAME.openai.azure.com）を設定してください。",
         )
-    deployment = deployment or env.get("AZURE_OPENAI_DEPLOYMENT") or env.get("AZURE_OPENAI_DEPLOYMENT_NAME") or model
+    deployment = deployment or _deployment(env) or model
     if not deployment:
         raise BadInput(
             "no Azure deployment is named; set AZURE_OPENAI_DEPLOYMENT or give --deployment the name "
@@ -192,6 +219,10 @@ def _azure(
         )
     url = f"{base}/openai/realtime?api-version={version}&deployment={quote(deployment, safe='')}"
     return Endpoint("azure", url, headers, dialect or "beta", model, source)
+
+
+def _deployment(env: Mapping[str, str]) -> str | None:
+    return env.get("AZURE_OPENAI_DEPLOYMENT") or env.get("AZURE_OPENAI_DEPLOYMENT_NAME")
 
 
 def _azure_base(resource: str) -> str:
