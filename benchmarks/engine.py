@@ -13,27 +13,34 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from statistics import mean, quantiles
 from typing import Any
 
 from laconic import events as ev
 from laconic.actions import ToService
-from laconic.items import Wire
+from laconic.items import Item, Wire
+from laconic.laws import prior
 from laconic.session import Session
+from laconic.tokens import Tokens, generated_tokens, instructions_tokens, item_tokens
+from laconic.usage import Usage
 
 _MEMORIES = ("everything", "last:20", "last:{items}", "written", "summary")
 _MODEL = "gpt-realtime-2.1"
 _GROWTH, _DELTA_US = 1.5, 3.0
 _DELTA_MS, _DELTAS, _WORDS = 200, 40, 20
 _MEMORY_ITEMS = 20_000
+# No service holds so many items; with its own limit it would let most of them go.
+_LAWS = replace(prior("openai", _MODEL), context_tokens=1_000_000_000)
 
 _METHOD = f"""\
 Method. A session is fed the messages of a service, ready-made, without a socket.
 First it is filled with written items, half of the user and half of the assistant;
 then spoken exchanges come, {_DELTAS} audio deltas of {_DELTA_MS} ms and {_WORDS} pieces of transcript
-in each, heard to the end; edits are acknowledged. last:N keeps as many items as
+in each, heard to the end; edits are acknowledged, and responses read what the laws
+say (and nothing from cache), so that there is nothing to learn; the context is
+taken for endless, since no service's holds so many items. last:N keeps as many items as
 the conversation was filled with, which is more than anybody should want. Timed is everything the session does with a
 message, the actions it causes taken out included; made beforehand, and not timed,
 are the messages.
@@ -64,6 +71,10 @@ class _Far:
         self.session = session
         self._numbers = count(1)
         self._last: str | None = None
+        self._laws = _LAWS
+        self._tokens: dict[str, Tokens] = {}  # of each item, as it is read now
+        self._read = Tokens(instructions_tokens(None, self._laws))
+        self._newest, self._silent = "", Tokens()
         self._audio = base64.b64encode(bytes(48 * _DELTA_MS)).decode()
         self._now = 0.0
         detection = {"type": "server_vad", "create_response": True}
@@ -117,10 +128,10 @@ class _Far:
         yield _raw("input_audio_buffer.committed", item_id=user, previous_item_id=self._last)
         yield from self._item("user", [{"type": "input_audio", "transcript": None}], user)
         yield _raw("response.created", response={"id": response, "status": "in_progress", "conversation_id": "conv"})
-        usage: Wire = {"type": "tokens", "input_tokens": 30, "output_tokens": 9, "total_tokens": 39}
-        usage["input_token_details"] = {"audio_tokens": 30, "text_tokens": 0}
+        counted: Wire = {"type": "tokens", "input_tokens": 30, "output_tokens": 9, "total_tokens": 39}
+        counted["input_token_details"] = {"audio_tokens": 30, "text_tokens": 0}
         completed = "conversation.item.input_audio_transcription.completed"
-        yield _raw(completed, item_id=user, content_index=0, transcript="What was said, more or less.", usage=usage)
+        yield _raw(completed, item_id=user, content_index=0, transcript="What was said, more or less.", usage=counted)
         item: Wire = {"id": reply, "type": "message", "role": "assistant", "status": "in_progress", "content": []}
         about = {"response_id": response, "item_id": reply, "output_index": 0, "content_index": 0}
         yield _raw("response.output_item.added", response_id=response, output_index=0, item=item)
@@ -138,12 +149,16 @@ class _Far:
         yield _raw("conversation.item.done", previous_item_id=self._last, item=done)
         yield _raw("response.output_item.done", response_id=response, output_index=0, item=done)
         self._last = reply
-        details: Wire = {"text_tokens": 700, "audio_tokens": 30, "cached_tokens": 640}
-        details["cached_tokens_details"] = {"text_tokens": 640, "audio_tokens": 0}
-        spent: Wire = {"total_tokens": 960, "input_tokens": 730, "output_tokens": 230, "input_token_details": details}
-        spent["output_token_details"] = {"text_tokens": 70, "audio_tokens": 160}
-        whole = {"id": response, "status": "completed", "conversation_id": "conv", "output": [done], "usage": spent}
-        yield _raw("response.done", response=whole)
+        spoken = Item.from_wire(done)
+        spoken.parts[0].audio_ms = _DELTAS * _DELTA_MS
+        made = generated_tokens(spoken, self._laws)
+        usage = Usage(text_in=self._read.text, audio_in=self._read.audio, text_out=made.text, audio_out=made.audio)
+        whole: Wire = {"id": response, "status": "completed", "conversation_id": "conv", "output": [done]}
+        yield _raw("response.done", response=whole | {"usage": usage.to_wire()})
+        self._enters(spoken)
+        if self._newest in self._tokens:  # the service lets the sound of the reply before go
+            self._counts(self._newest, self._silent)
+        self._newest, self._silent = reply, item_tokens(spoken, self._laws, sound_dropped=True)
         yield _raw("rate_limits.updated", rate_limits=[])
 
     def _item(self, role: str, content: list[Wire], item_id: str | None = None) -> Iterator[str]:
@@ -152,6 +167,18 @@ class _Far:
         for name in ("added", "done"):
             yield _raw(f"conversation.item.{name}", previous_item_id=self._last, item=item)
         self._last = item_id
+        told = Item.from_wire(item)
+        told.parts[0].audio_ms = 3000 if told.parts[0].is_audio else 0
+        self._enters(told)
+
+    def _enters(self, item: Item) -> None:
+        self._counts(item.id, item_tokens(item, self._laws))
+
+    def _counts(self, item_id: str, tokens: Tokens) -> None:
+        """The item is so large from now on."""
+        before = self._tokens.get(item_id, Tokens())
+        self._tokens[item_id] = tokens
+        self._read += Tokens(tokens.text - before.text, tokens.audio - before.audio)
 
     def _answer(self, actions: Sequence[object]) -> None:
         """Do what the session wants; the answers are messages too, but their time belongs to no event of ours."""
@@ -161,11 +188,14 @@ class _Far:
             wish = ev.wire(action.raw)
             if wish["type"] == "conversation.item.delete":
                 self._left(wish["item_id"])
+                self._counts(wish["item_id"], Tokens())
+                del self._tokens[wish["item_id"]]
                 self.feed(_raw("conversation.item.deleted", item_id=wish["item_id"]))
             elif wish["type"] == "conversation.item.create":
                 behind = None if wish["previous_item_id"] == "root" else wish["previous_item_id"]
                 for name in ("added", "done"):
                     self.feed(_raw(f"conversation.item.{name}", previous_item_id=behind, item=wish["item"]))
+                self._enters(Item.from_wire(wish["item"]))
                 if behind == self._last:
                     self._last = wish["item"]["id"]
 
@@ -218,7 +248,7 @@ def _rows(memories: list[str], lengths: list[int], exchanges: int, as_json: bool
 
 def _measure(memory: str, items: int, exchanges: int) -> Row:
     numbers = count(1)
-    far = _Far(Session(memory=memory, ids=lambda: f"laconic_{next(numbers)}", model=_MODEL))
+    far = _Far(Session(memory=memory, ids=lambda: f"laconic_{next(numbers)}", model=_MODEL, laws=_LAWS))
     far.fill(items)
     for _ in range(5):
         far.exchange()
@@ -238,7 +268,7 @@ def _raw(name: str, /, **fields: Any) -> str:
 
 
 def _bytes_per_item() -> int:
-    far = _Far(Session(memory="everything", ids=lambda: "laconic_0", model=_MODEL))
+    far = _Far(Session(memory="everything", ids=lambda: "laconic_0", model=_MODEL, laws=_LAWS))
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     far.fill(_MEMORY_ITEMS)
