@@ -108,6 +108,16 @@ def test_a_command_shown_is_one_laconic_understands(name: str, line: str, monkey
     assert model is None or rates.load().find(model) is not None
 
 
+def test_what_scripts_talk_presets_is_understood_and_folds_within_its_minute() -> None:
+    """The READMEs promise a summary; the end-to-end tests hold the same memory to it."""
+    preset = re.search(r"set -- (.+)$", read("scripts/talk"), re.MULTILINE)
+    assert preset is not None
+    args = parsed(f"scripts/talk {preset[1]}")
+    assert args is not None
+    assert (args.service, args.memory) == ("simulator", "summary:120:40")
+    assert f'"{args.memory}"' in read("tests/test_talk_end_to_end.py")
+
+
 @in_both
 def test_every_command_is_in_the_table_of_commands(name: str) -> None:
     rows = dict(re.findall(r"^\| `laconic (\w+)` \| (.+) \|$", read(name), re.MULTILINE))
