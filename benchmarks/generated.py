@@ -15,7 +15,7 @@ import math
 import random
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from laconic.simulator.speech import Spoken, Word, split_words
@@ -147,18 +147,22 @@ def turns(minutes: float, seed: int, elapsed_s: Callable[[], float]) -> Iterator
     """Turns for so many minutes by the clock `elapsed_s`; each of FACTS is told once, from early to late."""
     draws = random.Random(f"{seed}/turns")
     untold = list(FACTS)
-    number = 0
+    before: Turn | None = None
     while elapsed_s() < minutes * 60:
         due = elapsed_s() / 60 / minutes >= (len(FACTS) - len(untold) + 0.5) / (len(FACTS) + 1)
-        yield _turn(draws, number, untold.pop(0) if untold and due else None)
-        number += 1
+        turn = _turn(draws, untold.pop(0) if untold and due else None)
+        if before is None or before.fact is not None:
+            # The answer to a fact repeats it; cut in its middle it would be another fact to the stand-in's mind.
+            turn = replace(turn, cuts_in_after_ms=None)
+        yield turn
+        before = turn
 
 
-def _turn(draws: random.Random, number: int, fact: str | None) -> Turn:
+def _turn(draws: random.Random, fact: str | None) -> Turn:
     ms = int(1000 * draws.lognormvariate(math.log(_MEDIAN_S), _SPREAD))
     ms = min(_LONGEST_MS, max(_SHORTEST_MS, ms))
     gap_ms = int(1000 * draws.expovariate(1 / _GAP_S)) + 100
-    cuts_in = int(1000 * draws.uniform(0.8, 6.0)) if draws.random() < _CUTS_IN and number else None
+    cuts_in = int(1000 * draws.uniform(0.8, 6.0)) if draws.random() < _CUTS_IN else None
     pauses = draws.random() < _PAUSES
     pause_ms = draws.randint(620, 820)
     words = _sentence(draws, max(1, round(ms / _WORD_MS)))
