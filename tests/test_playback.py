@@ -234,3 +234,14 @@ def test_a_stopped_reply_is_being_cut_until_its_cut_is_made() -> None:
     assert playback.cutting("a")
     playback.cuts(conversation)
     assert not playback.cutting("a")
+
+
+def test_a_reply_is_followed_from_the_first_report_of_it_to_its_end() -> None:
+    playback, conversation = Playback(), holding(reply(), 4000)
+    playback.sounded("a")
+    assert not playback.followed("a")
+    playback.heard("a", 0, 0)
+    assert playback.followed("a")
+    playback.heard("a", 0, 4000)
+    assert not playback.playing("a", conversation)
+    assert not playback.followed("a")

@@ -206,6 +206,15 @@ def test_what_is_not_reported_to_its_end_is_over_when_the_caller_has_gone_on() -
     assert book
 
 
+def test_a_reply_that_still_plays_is_not_written_although_the_app_goes_on() -> None:
+    """It writes a message of the user's while the reply sounds; the caller may yet interrupt it."""
+    book = play(answering(asked(script(), 1, None), 1), heard("a1", 100), *answered(1))
+    item = text_item("mine", "user", "Hello.")
+    book = play(book, service("conversation.item.added", item=item, previous_item_id="a1"))
+    book = play(book, heard("a1", 900, stopped=True), to_service("conversation.item.truncate", audio_end_ms=900))
+    assert book
+
+
 def test_a_late_transcript_is_written_late() -> None:
     book = exchange(script(), 1, None, None)
     book = play(book, writes("ours_1", "assistant", ANSWER, "a1"), *stands("ours_1", "assistant", ANSWER, "a1")[:1])

@@ -63,6 +63,10 @@ class Playback:
         self._heard.pop(item_id, None)
         self._stopped.setdefault(item_id, {})[content_index] = max(0, ms)
 
+    def followed(self, item_id: str) -> bool:
+        """Whether the speaker has reported of this reply, not yet its end, and nothing newer has come to play."""
+        return bool(self._heard.get(item_id)) and next(reversed(self._heard)) == item_id
+
     def playing(self, item_id: str, conversation: Conversation) -> bool:
         """Whether a reply is still sounding, or its cut is still to be made."""
         if item_id in self._stopped:

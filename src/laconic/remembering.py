@@ -85,6 +85,10 @@ class Remembering:
         self._pinned: set[str] = set()
         self._ours: set[str] = set()  # items we wrote, which the app never asked for
         self._unsupported: set[str] = set()
+        self._ack_timeout_s = ack_timeout_s
+        self._entering = 0  # items and commits of the app that have not entered yet
+        self._held_back: ev.Raw | None = None  # the app's wish for a response that waits for them
+        self._held_until: float | None = None
         self._summaries: dict[int, float] = {}  # asked for, with the moment until which we wait
         self._changed = False
         self._redone = 0  # the exchange whose reply was asked for again
@@ -117,19 +121,22 @@ class Remembering:
         return item.text if heard is None else heard
 
     def _over(self, item: Item) -> bool:
-        """Once the caller has gone on to another exchange, what he does not report of the last one is over too."""
+        """Once the caller has gone on to another exchange, a reply he never reported of is over too. One he does report
+        of plays on: an app may write while it speaks."""
         if not self._exchanges.over(item.id) or self._playback.cutting(item.id):
             return False
         past = self._exchanges.number(item.id) != self._exchanges.latest
-        return past or not self._playback.playing(item.id, self._conversation)
+        return (past and not self._playback.followed(item.id)) or not self._playback.playing(
+            item.id, self._conversation
+        )
 
     # --- what happens -------------------------------------------------------------------------------------------
 
     @property
     def deadline(self) -> float | None:
         """When an edit under way is to be tried again or given up, or a summary not to be waited for any longer."""
-        waits = [*self._summaries.values(), *([self._edits.deadline] if self._edits.deadline is not None else [])]
-        return min(waits, default=None)
+        waits = [*self._summaries.values(), self._edits.deadline, self._held_until]
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def unsettled(self, item_id: str) -> bool:
         return item_id in self._edits
@@ -140,14 +147,38 @@ class Remembering:
     def asked(self, event: ev.Event) -> None:
         """The app sent something; if it is an edit, its answers are the app's."""
         self._edits.asked(event)
+        if isinstance(event, ev.ConversationItemCreate | ev.InputAudioBufferCommit):
+            self._entering += 1
 
-    def select(self, raw: ev.Raw, event: ev.ResponseCreate) -> ev.Raw:
-        """The app asks for a response: what it shall read, if the memory selects and the app did not."""
+    def select(self, raw: ev.Raw, event: ev.ResponseCreate, now: float) -> ev.Raw | None:
+        """The app asks for a response: say what it shall read, if the memory selects and the app did not.
+
+        None: it is held back until what the app sent before it has entered, since only then can it be referred to.
+        """
         own = event.response or {}
         if not isinstance(self.memory, Select) or "input" in own or own.get("conversation") == "none":
             return raw
+        if self._entering:
+            self._held_back, self._held_until = raw, now + self._ack_timeout_s
+            return None
         whole = ev.wire(raw)
         return text(whole | {"response": own | {"input": self.memory.input(self.past)}})
+
+    def _entered(self, event: ev.Event) -> None:
+        """What the app sent entered, or was refused: a response that waited for it may be asked for now."""
+        ours = isinstance(event, ev.ConversationItemAdded) and event.item.get("id") in self._ours
+        made = isinstance(event, ev.ConversationItemAdded) and event.item.get("status") == "in_progress"
+        if not ours and not made:
+            self._entering = max(0, self._entering - 1)
+        if self._entering == 0:
+            self._release()
+
+    def _release(self) -> None:
+        raw, self._held_back, self._held_until = self._held_back, None, None
+        self._entering = 0
+        event = ev.read(raw) if raw is not None else None
+        if isinstance(event, ev.ResponseCreate) and raw is not None:
+            self._actions.append(ToService(self.select(raw, event, 0.0) or raw))
 
     def sounded(self, item_id: str) -> None:
         """Sound of a reply arrived."""
@@ -178,6 +209,8 @@ class Remembering:
         if isinstance(event, _CONSIDERED):
             self._changed = True
         match event:
+            case ev.ConversationItemAdded() | ev.Error():
+                self._entered(event)
             case ev.ConversationItemDeleted(item_id=item_id):
                 self._left(item_id)
             case ev.ResponseOutputAudioTranscriptDelta(item_id=item_id):
@@ -233,6 +266,8 @@ class Remembering:
 
     def expire(self, now: float) -> None:
         """Try unanswered edits again, or give them up; wait no longer for summaries that do not come."""
+        if self._held_until is not None and self._held_until <= now:
+            self._release()
         for ask_id in [ask_id for ask_id, deadline in self._summaries.items() if deadline <= now]:
             self.summarised(ask_id, None)
         again, ended = self._edits.expire(now)
@@ -265,7 +300,8 @@ class Remembering:
             self._actions.append(Summarise(ask_id, ask.text, ask.max_tokens))
         asked, self._ask_again = self._ask_again, False
         if asked:
-            self._actions.append(ToService(text({"type": "response.create"})))
+            again = text({"type": "response.create"})
+            self._actions.append(ToService(self.select(again, ev.ResponseCreate(), now) or again))
         return asked
 
     def _send(self, edit: Edit, now: float) -> None:

@@ -96,6 +96,9 @@ class Speaker:
 class Joined(RuleBasedStateMachine):
     """One conversation."""
 
+    Mind: type[Yes] = Yes
+    Speaker: type[Speaker] = Speaker
+
     @initialize(
         dialect=st.sampled_from(["ga", "ga", "beta"]),
         memory=st.sampled_from(MEMORIES),
@@ -122,7 +125,7 @@ class Joined(RuleBasedStateMachine):
         self.habits = Habits(
             model=model, dialect=dialect, ghost_usage_null=ghost_usage_null, pace=Pace(empty_item=empty_item)
         )
-        self.mind = Yes()
+        self.mind = self.Mind()
         self.service = Service(
             self.habits,
             ids=Ids(1),
@@ -133,7 +136,7 @@ class Joined(RuleBasedStateMachine):
             faults=faults,
         )
         self.session = Session(memory=memory, ids=counter())
-        self.speaker = Speaker()
+        self.speaker = self.Speaker()
         self.to_session: deque[str] = deque()
         self.to_service: deque[str] = deque()
         self.calls: list[str] = []
