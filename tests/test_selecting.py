@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from playbook import (
     Playbook,
     app,
@@ -19,7 +20,9 @@ from playbook import (
     reply_done,
     service,
     to_service,
+    user_item,
     user_turn,
+    wait,
 )
 
 from laconic.session import Charged, MemoryTold, Session, ToService
@@ -64,6 +67,33 @@ def test_pinned_items_are_always_shown() -> None:
         << to_service("response.create", response=references("u1", "u2", "a2") | {"metadata": {"topic": "x"}})
     )
     assert book
+
+
+def test_a_response_waits_for_the_turn_it_is_to_answer() -> None:
+    """Push to talk: the app asks right after the commit, before the service has said which item that made."""
+    book = exchange(exchange(script(), 1, None), 2, "a1")
+    book = (
+        book
+        >> app("input_audio_buffer.commit")
+        << to_service("input_audio_buffer.commit")
+        >> app("response.create")
+        >> service("input_audio_buffer.committed", item_id="u3", previous_item_id="a2")
+        >> service("conversation.item.added", item=user_item("u3"), previous_item_id="a2")
+        << to_service("response.create", response=references("u2", "a2", "u3"))
+    )
+    assert book
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_response_does_not_wait_for_ever(refused: bool) -> None:
+    """For a turn that is refused, or of which nobody says anything."""
+    book = exchange(script(), 1, None) >> app("input_audio_buffer.commit") << to_service("input_audio_buffer.commit")
+    book = book >> app("response.create")
+    if refused:
+        book = book >> service("error", error={"code": "input_audio_buffer_commit_empty", "message": "empty"})
+    else:
+        book = book >> wait(4.9) >> wait(0.2)
+    assert book << to_service("response.create", response=references("u1", "a1"))
 
 
 def test_what_the_app_selects_itself_stays_as_it_is() -> None:

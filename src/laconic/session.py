@@ -209,7 +209,10 @@ class Session:
         self._expectation.said(event)
         if isinstance(event, ev.ResponseCreate):
             self._expect_response(now)
-            raw = self._remembering.select(raw, event)
+            selected = self._remembering.select(raw, event, now)
+            if selected is None:
+                return
+            raw = selected
         elif isinstance(event, ev.ConversationItemCreate) and _is_text(event.item):
             self.meter.message()
         if self.conversation.dialect == "beta" and isinstance(event, _SHAPED_BY_DIALECT):
@@ -362,11 +365,14 @@ class Session:
         response_id, status = response.get("id") or "", response.get("status") or "completed"
         out_of_band = "conversation_id" in response and response["conversation_id"] is None
         usage = Usage.from_wire(response.get("usage"), top_level=event.usage)
-        cost = self.meter.response(response_id, status, usage, kind="out_of_band" if out_of_band else "reply")
+        ours = out_of_band and "laconic" in (response.get("metadata") or {})  # a summary made in the session itself
+        kind = "summary" if ours else "out_of_band" if out_of_band else "reply"
+        cost = self.meter.response(response_id, status, usage, kind=kind)
         expected = self._foreseen.expected if self._foreseen is not None else None
         self._actions.append(Charged(response_id, status, usage, cost, expected))
-        if out_of_band:
+        if out_of_band and not ours:
             self.alternatives.aside(cost)
+        if out_of_band:
             return
         made = (self.conversation.get(item.get("id", "")) for item in response.get("output") or ())
         items = [item for item in made if item is not None]
