@@ -82,7 +82,8 @@ def saved_line(
     if _DOING_NOTHING in alternatives.names and meter.rates is not None and alternatives.rates is not None:
         nothing = alternatives.cost(_DOING_NOTHING)
         saved = nothing.nanodollars - total.nanodollars if nothing.currency == total.currency else None
-    latest = meter.responses[-1].cost if meter.responses else None
+    replies = [entry for entry in meter.responses if entry.kind == "reply"]
+    latest = replies[-1].cost if replies else None
     in_dollars = total.currency == "USD"
     shown = currency if in_dollars else Currency(total.currency)
     return SavedLine(
