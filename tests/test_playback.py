@@ -232,16 +232,20 @@ def test_a_stopped_reply_is_being_cut_until_its_cut_is_made() -> None:
     playback, conversation = Playback(), holding(reply(), 4000)
     playback.stopped("a", 0, 1500)
     assert playback.cutting("a")
+    assert playback.unfinished() == ["a"]
     playback.cuts(conversation)
     assert not playback.cutting("a")
 
 
-def test_a_reply_is_followed_from_the_first_report_of_it_to_its_end() -> None:
+def test_a_reply_is_followed_from_the_first_report_of_it_to_its_end_or_the_next_reply() -> None:
     playback, conversation = Playback(), holding(reply(), 4000)
     playback.sounded("a")
     assert not playback.followed("a")
     playback.heard("a", 0, 0)
     assert playback.followed("a")
+    playback.sounded("b")
+    assert not playback.followed("a")
+    playback.forget("b")
     playback.heard("a", 0, 4000)
     assert not playback.playing("a", conversation)
     assert not playback.followed("a")

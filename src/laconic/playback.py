@@ -81,6 +81,10 @@ class Playback:
         del self._heard[item_id]
         return False
 
+    def unfinished(self) -> list[str]:
+        """Replies that may still be playing, or are still to be cut."""
+        return [*self._stopped, *self._heard]
+
     def cutting(self, item_id: str) -> bool:
         """Whether a reply was stopped and its cut is still to be made."""
         return item_id in self._stopped

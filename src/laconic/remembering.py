@@ -121,14 +121,22 @@ class Remembering:
         return item.text if heard is None else heard
 
     def _over(self, item: Item) -> bool:
-        """Once the caller has gone on to another exchange, a reply he never reported of is over too. One he does report
-        of plays on: an app may write while it speaks."""
-        if not self._exchanges.over(item.id) or self._playback.cutting(item.id):
+        """Answered, and no reply of its exchange still sounds or is still to be cut.
+
+        Once the caller has gone on to another exchange, a reply he never reported of is taken as heard. One he does
+        report of plays on: an app may write while it speaks.
+        """
+        if not self._exchanges.over(item.id):
             return False
-        past = self._exchanges.number(item.id) != self._exchanges.latest
-        return (past and not self._playback.followed(item.id)) or not self._playback.playing(
-            item.id, self._conversation
-        )
+        number = self._exchanges.number(item.id)
+        past = number != self._exchanges.latest
+        for reply_id in self._playback.unfinished():
+            if self._exchanges.number(reply_id) != number:
+                continue
+            reported = self._playback.cutting(reply_id) or self._playback.followed(reply_id)
+            if (reported or not past) and self._playback.playing(reply_id, self._conversation):
+                return False
+        return True
 
     # --- what happens -------------------------------------------------------------------------------------------
 
