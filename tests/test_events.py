@@ -77,6 +77,14 @@ def test_a_known_event_in_another_shape_is_unknown_with_the_reason() -> None:
     assert "item_id" in (event.reason or "")
 
 
+def test_what_is_nested_without_end_is_unknown_and_no_dict() -> None:
+    """Nobody means it, and Python's own stack is shorter than such a message."""
+    endless = '{"type":"response.done","response":{"id":' + "[" * 100_000 + "]" * 100_000 + "}}"
+    assert isinstance(ev.read(endless), ev.Unknown)
+    with pytest.raises(ValueError, match="recursion"):
+        ev.wire(endless)
+
+
 def test_absent_and_null_predecessors_are_told_apart() -> None:
     item = {"id": "a", "type": "message"}
     absent = ev.read(json.dumps({"type": "conversation.item.added", "item": item}))

@@ -20,6 +20,7 @@ import msgspec
 
 from laconic.dialects import GA_NAMES
 from laconic.items import Wire
+from laconic.shapes import SHAPES
 
 __all__ = ["EVENTS", "Event", "Raw", "Unknown", "payload_bytes", "read", "wire"]
 
@@ -442,26 +443,36 @@ EVENTS: dict[str, type[Event]] = _named()
 _peek = msgspec.json.Decoder(_Type)
 _decoders: dict[str, msgspec.json.Decoder[Event]] = {name: msgspec.json.Decoder(cls) for name, cls in EVENTS.items()}
 _decoders |= {beta: _decoders[ga] for beta, ga in GA_NAMES.items()}
+_shaped = {cls: [name for name in SHAPES if name in cls.__struct_fields__] for cls in EVENTS.values()}
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""No JSON, a field of the wrong type, no text, or nested deeper than anybody means it."""
 
 
 def read(raw: Raw) -> Event:
     """Read one message, whoever sent it, in either dialect. Never fails: what cannot be read is `Unknown`."""
     try:
         name = _peek.decode(raw).type
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         return Unknown(name="", reason=str(error))
     decoder = _decoders.get(name)
     if decoder is None:
         return Unknown(name=name)
     try:
-        return decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        event = decoder.decode(raw)
+        for field in _shaped[type(event)]:
+            msgspec.convert(getattr(event, field), SHAPES[field])
+    except _UNREADABLE as error:
         return Unknown(name=name, reason=str(error))
+    return event
 
 
 def wire(raw: Raw) -> Wire:
     """The whole message as a dict, for those who need fields `read` does not keep. ValueError if it is none."""
-    found: Any = msgspec.json.decode(raw)
+    try:
+        found: Any = msgspec.json.decode(raw)
+    except RecursionError as error:
+        raise ValueError(str(error)) from None
     if not isinstance(found, dict):
         raise ValueError("not a JSON object")
     return found
