@@ -212,7 +212,7 @@ def test_a_reply_that_still_plays_is_not_written_although_the_app_goes_on() -> N
     item = text_item("mine", "user", "Hello.")
     book = play(book, service("conversation.item.added", item=item, previous_item_id="a1"))
     book = play(book, heard("a1", 900, stopped=True), to_service("conversation.item.truncate", audio_end_ms=900))
-    assert book
+    assert play(book, writes("ours_2", "user", QUESTION, "u1"))
 
 
 def test_a_late_transcript_is_written_late() -> None:
