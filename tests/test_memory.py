@@ -219,3 +219,11 @@ def test_all_exchanges_may_be_surplus_and_strangers_count_as_old() -> None:
     exchanges.replying("r2", "a2")
     exchanges.heard("a2", 100, False)
     assert leaving(LastExchanges(1), past(conversation, exchanges)) == [["stranger"], ["u1"]]
+
+
+@pytest.mark.parametrize("policy", [LastItems(1), LastExchanges(1)])
+def test_where_nothing_can_be_deleted_nothing_is_walked(policy: Memory) -> None:
+    """However many items pile up, a message then costs nothing here."""
+    what = past(holding(*(message(str(n)) for n in range(9))), Exchanges())
+    what.supports = lambda kind: kind != "delete"
+    assert leaving(policy, what) == []
