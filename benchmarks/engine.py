@@ -154,11 +154,11 @@ class _Far:
         made = generated_tokens(spoken, self._laws)
         usage = Usage(text_in=self._read.text, audio_in=self._read.audio, text_out=made.text, audio_out=made.audio)
         whole: Wire = {"id": response, "status": "completed", "conversation_id": "conv", "output": [done]}
-        yield _raw("response.done", response=whole | {"usage": usage.to_wire()})
         self._enters(spoken)
         if self._newest in self._tokens:  # the service lets the sound of the reply before go
             self._counts(self._newest, self._silent)
         self._newest, self._silent = reply, item_tokens(spoken, self._laws, sound_dropped=True)
+        yield _raw("response.done", response=whole | {"usage": usage.to_wire()})
         yield _raw("rate_limits.updated", rate_limits=[])
 
     def _item(self, role: str, content: list[Wire], item_id: str | None = None) -> Iterator[str]:
