@@ -37,7 +37,7 @@ def test_a_thing_of_the_wrong_shape_makes_the_event_unknown_with_the_reason(name
 
 def test_fields_nobody_reads_may_be_anything() -> None:
     item = {"id": "a", "type": "message", "content": [{"type": "audio", "format": 5}], "phase": [1, {}]}
-    response = {"id": "r", "output": None, "metadata": 3}
+    response = {"id": "r", "output": None, "max_output_tokens": [3]}
     assert isinstance(ev.read(json.dumps({"type": "conversation.item.added", "item": item})), ev.ConversationItemAdded)
     assert isinstance(ev.read(json.dumps({"type": "response.done", "response": response})), ev.ResponseDone)
 

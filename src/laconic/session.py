@@ -238,8 +238,11 @@ class Session:
     def summarised(
         self, ask_id: int, summary: str | None, now: float, *, usage: Usage | None = None, model: str | None = None
     ) -> None:
-        """The summary asked for by `Summarise` came; None: it could not be had, and nothing is deleted."""
-        if usage is not None or summary is not None:
+        """The summary asked for by `Summarise` came; None: it could not be had, and nothing is deleted.
+
+        A usage of nothing means that it was made in the session itself, where it is on the meter already.
+        """
+        if (usage is not None or summary is not None) and usage != Usage():
             rates = self._find(model) or self._remembering.past.summary_rates
             cost = self.meter.aside(f"summary {ask_id}", "summary", usage, rates)
             self._actions.append(Charged(f"summary {ask_id}", "completed", usage, cost))

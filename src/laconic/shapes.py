@@ -43,6 +43,10 @@ class _Response(msgspec.Struct):
     status: Words = None
     output: list[_Item] | None = None
     usage: Object = None
+    metadata: Object = None
+    conversation_id: Words = None
+    output_modalities: list[str] | None = None
+    modalities: list[str] | None = None
 
 
 class _Format(msgspec.Struct):
@@ -70,6 +74,8 @@ class _Session(msgspec.Struct):
     audio: _Audio | None = None
     turn_detection: Object = None  # beta's, as is the next
     input_audio_transcription: _Transcription | None = None
+    instructions: Words = None
+    tools: list[dict[str, Any]] | None = None
 
 
 SHAPES: dict[str, Any] = {"session": _Session, "item": _Item, "response": _Response | None, "part": _Part | None}

@@ -181,9 +181,9 @@ async def test_without_a_text_model_the_service_is_asked_beside_the_conversation
     assert desk.says("response.done", response=done(asked))
     await until(lambda: desk.memory.got)
     assert desk.memory.got == ["The user is Marco."]
-    reply, summary = desk.session.meter.responses
-    assert (reply.kind, summary.kind) == ("out_of_band", "summary")
-    assert desk.session.meter.total == reply.cost, "what it cost stands on the meter once"
+    [summary] = desk.session.meter.responses
+    assert summary.kind == "summary"
+    assert desk.session.meter.total == summary.cost, "what it cost stands on the meter once"
     assert desk.session.meter.total.nanodollars == 80 * 4_000 + 20 * 24_000
 
 

@@ -126,9 +126,7 @@ def summary(
     rows.append(words(key, cost=_both(total, words, currency), model=model))
     rows += charge_rows(total, words, currency)
     if summaries := _of_kind(session, "summary"):
-        # Those the realtime model wrote were charged as responses out of band, and a talk has no others of that kind.
-        charged = [*summaries, *_of_kind(session, "out_of_band")]
-        cost = sum((entry.cost for entry in charged), Cost(currency=total.currency))
+        cost = sum((entry.cost for entry in summaries), Cost(currency=total.currency))
         rows.append("  " + words("sum_summaries", count=len(summaries), cost=amount(cost, words, currency)))
     if meter.rates is None and meter.responses:
         rows.append(words("sum_no_price", model=model))
