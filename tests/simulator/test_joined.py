@@ -43,8 +43,20 @@ DETECTION: list[dict[str, Any] | None] = [
     None,
 ]
 
-MEMORIES = ["everything", "last:1", "last:3", "last:5", "exchanges:1", "exchanges:2", "window:60:20", "written"]
-MEMORIES += ["written:notes", "summary:60:20", "summary", "auto"]
+MEMORIES = [
+    "everything",
+    "last:1",
+    "last:3",
+    "last:5",
+    "exchanges:1",
+    "exchanges:2",
+    "window:60:20",
+    "written",
+    "written:notes",
+    "summary:60:20",
+    "summary",
+    "auto",
+]
 KINDS = ["create", "delete", "truncate"]
 
 faults = st.builds(
