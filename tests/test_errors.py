@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from laconic import errors
+from laconic.usage import Usage
 
 
 def test_every_kind_has_its_own_exit_code() -> None:
@@ -20,3 +21,8 @@ def test_an_error_says_its_sentence_in_the_language_asked_for() -> None:
 
 def test_without_a_translation_english_is_said() -> None:
     assert errors.Refused("no").say("ja") == "no"
+
+
+def test_a_summary_that_failed_may_have_cost_something() -> None:
+    failed = errors.SummaryFailed("no summary: it was cut off", usage=Usage(text_in=10), model="small")
+    assert (failed.usage, failed.model, failed.say("ja")) == (Usage(text_in=10), "small", "no summary: it was cut off")

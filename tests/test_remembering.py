@@ -931,3 +931,30 @@ def test_nothing_of_a_long_talk_stays_behind_in_us() -> None:
     assert len(remembering._ours) <= held
     assert len(remembering._playback._heard) <= 64
     assert len(talk.session.exchanges._numbers) <= held  # pyright: ignore[reportPrivateUsage]
+
+
+# --- select -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["entered", "refused", "never"])
+def test_a_response_waits_for_the_turn_it_is_to_answer_but_not_for_ever(how: str) -> None:
+    """Push to talk: the app asks right after the commit, before the service has said which item that made."""
+    session = Session(memory="select:1", ids=counter())
+    session.from_app('{"type":"input_audio_buffer.commit"}', 0.0)
+    session.from_app('{"type":"response.create"}', 0.0)
+    assert session.deadline == 5.0
+    assert sum(isinstance(action, ToService) for action in session.actions()) == 1
+    reply = {"id": "a0", "type": "message", "role": "assistant", "status": "in_progress"}
+    session.from_service(json.dumps({"type": "conversation.item.added", "item": reply}), 1.0)
+    assert not any(isinstance(action, ToService) for action in session.actions()), "what a response makes is not it"
+    if how == "entered":
+        item = {"id": "u1", "type": "message", "role": "user", "status": "completed"}
+        session.from_service(json.dumps({"type": "conversation.item.added", "item": item}), 1.0)
+    elif how == "refused":
+        session.from_service('{"type":"error","error":{"code":"input_audio_buffer_commit_empty"}}', 1.0)
+    else:
+        session.tick(5.0)
+    [asked] = [json.loads(action.raw) for action in session.actions() if isinstance(action, ToService)]
+    assert asked["type"] == "response.create"
+    shown = [reference["id"] for reference in asked["response"]["input"]]
+    assert ("u1" in shown) == (how == "entered")

@@ -35,10 +35,13 @@ from laconic.session import (
     EditFailed,
     Forgot,
     GhostTurn,
+    MemoryTold,
     Session,
+    ToService,
     Transcribed,
     Unsupported,
 )
+from laconic.usage import Usage
 
 USAGE: dict[str, Any] = {
     "total_tokens": 200,
@@ -634,3 +637,67 @@ def test_laws_are_assumed_of_the_first_name_that_tells_something() -> None:
     session = Session(ids=counter(), laws=given)
     session.from_service(created, 0.0)
     assert session.laws == given
+
+
+def test_a_summary_is_charged_once_wherever_it_was_made() -> None:
+    """By another model, at its rates; in the session itself, where its response is on the meter; or not at all."""
+    session = Session(ids=counter(), model="gpt-realtime")
+    session.summarised(1, "short", 0.0, usage=Usage(text_in=1_000_000), model="gpt-realtime-2.1-mini")
+    session.summarised(2, "short", 0.0, usage=Usage())
+    session.summarised(3, None, 0.0)
+    assert [action.cost.nanodollars for action in session.actions() if isinstance(action, Charged)] == [600_000_000]
+    own = {"id": "r9", "conversation_id": None, "status": "completed", "output": [], "usage": USAGE}
+    done = {"type": "response.done", "response": own | {"metadata": {"laconic": "summary_2"}}}
+    session.from_service(json.dumps(done), 0.0)
+    assert [entry.kind for entry in session.meter.responses] == ["summary", "summary"]
+    assert session.alternatives.costs()["everything"].nanodollars == 0
+
+
+def test_the_memory_in_force_says_why() -> None:
+    session = Session(ids=counter(), memory="last:3")
+    assert session.memory.name == "last:3"
+    assert "3 latest items" in session.why()
+
+
+def test_a_response_that_waits_for_a_turn_is_not_passed_on_yet() -> None:
+    session = Session(ids=counter(), memory="select:1")
+    session.from_app('{"type":"input_audio_buffer.commit"}', 0.0)
+    session.from_app('{"type":"response.create"}', 0.0)
+    assert [json.loads(action.raw)["type"] for action in session.actions() if isinstance(action, ToService)] == [
+        "input_audio_buffer.commit"
+    ]
+
+
+def test_auto_reckons_with_the_average_of_this_talk_once_there_is_one() -> None:
+    book = Playbook(Session(memory="everything", ids=counter())) >> service("session.created", session=SESSION)
+    previous = None
+    for n in range(1, 5):
+        book = spoken_exchange(book, n, previous)
+        previous = f"a{n}"
+    assert book
+    typical = book.session._told.typical()  # pyright: ignore[reportPrivateUsage]
+    assert (typical.user_ms, typical.reply_audio, typical.reply_text) == (2000, 43, 18)
+    assert typical.user_words == 5
+
+
+def test_a_reply_asked_for_again_is_waited_for() -> None:
+    """Drift: the model answered in writing though sound was asked for."""
+    written = reply_item("a1", "Well.") | {"content": [{"type": "output_text", "text": "Well."}]}
+    response = {"id": "r1", "status": "completed", "conversation_id": "c", "output_modalities": ["audio"]}
+    begun = response | {"status": "in_progress", "output": []}
+    (
+        book := user_turn(script(), "u1", None)
+        >> service("response.created", response=begun)
+        >> service("response.output_item.added", response_id="r1", item=reply_item("a1", status="in_progress"))
+        >> service("conversation.item.added", item=reply_item("a1", status="in_progress"), previous_item_id="u1")
+        >> service("conversation.item.done", item=written, previous_item_id=None)
+        >> service("response.done", response=response | {"output": [written], "usage": USAGE})
+        << notice(Charged)
+        << notice(MemoryTold)
+        << to_service("conversation.item.delete", item_id="a1")
+        >> service("conversation.item.deleted", hidden=True, item_id="a1")
+        << notice(Forgot, why="drift")
+        << to_service("response.create")
+    )
+    assert book
+    assert book.session.deadline == 5.0
