@@ -221,3 +221,9 @@ def test_a_service_drops_its_oldest_down_to_a_share() -> None:
     assert left(prompt) == ["r3", "u4", "r4", "now"]
     truncate(prompt, 5)
     assert left(prompt) == ["now"]
+
+
+def test_everything_tidies_nothing() -> None:
+    prompt = RunningPrompt(LAWS, Tokens(50))
+    assert imagined("everything").tidy(prompt, terms(0)) == (0, 0)
+    assert list(prompt) == []

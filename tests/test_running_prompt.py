@@ -179,3 +179,15 @@ def test_a_summary_remembers_the_gist() -> None:
     """Words become gist once, and stay it."""
     once = Remembered(speech_ms=10, facts=2).as_gist
     assert once == once.as_gist == Remembered(gist_ms=10, gist_facts=2)
+
+
+def test_what_was_said_since_the_last_response_is_young_and_a_sounding_piece_may_go() -> None:
+    prompt = RunningPrompt(KEPT, Tokens(50))
+    prompt.append(piece("a"))
+    assert [one.id for one in prompt.young()] == ["a"]
+    prompt.read()
+    sounding = reply("b")
+    prompt.generated(sounding, sounding.tokens)
+    assert list(prompt.young()) == []
+    prompt.remove(sounding)
+    assert [one.id for one in prompt] == ["a"]

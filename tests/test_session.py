@@ -29,6 +29,7 @@ from playbook import (
 
 from laconic.errors import BadInput
 from laconic.laws import Laws, prior
+from laconic.plans import Typical
 from laconic.session import (
     Charged,
     CutOff,
@@ -670,6 +671,7 @@ def test_a_response_that_waits_for_a_turn_is_not_passed_on_yet() -> None:
 
 def test_auto_reckons_with_the_average_of_this_talk_once_there_is_one() -> None:
     book = Playbook(Session(memory="everything", ids=counter())) >> service("session.created", session=SESSION)
+    assert book.session._told.typical() == Typical()  # pyright: ignore[reportPrivateUsage]
     previous = None
     for n in range(1, 5):
         book = spoken_exchange(book, n, previous)
