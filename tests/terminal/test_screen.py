@@ -159,6 +159,6 @@ def test_the_conversation_stays_on_the_terminal_afterwards() -> None:
 @pytest.mark.parametrize("status", get_args(Status))
 def test_every_key_is_told_on_80_columns(lang: Language, status: Status) -> None:
     """The last one ends the talk: it must not fall off the row's end, whatever stands before it."""
-    screen = Screen(Told(lang).page, lambda: "", push_to_talk=True)
+    screen = Screen(Told(lang=lang).page, lambda: "", push_to_talk=True)
     screen.status(status, 0.0)
     assert width_of(screen._status_line()) <= 78  # pyright: ignore[reportPrivateUsage]
