@@ -169,3 +169,11 @@ def test_recordings_of_real_services_survive_being_recorded_again():
                 assert payload_bytes(before.delta) == payload_bytes(after.delta)
             elif not isinstance(before, InputAudioBufferAppend):
                 assert before == after
+
+
+def test_what_is_nested_without_end_is_kept_as_text_and_breaks_no_reader_off():
+    """Deeper than Python's stack: no service means it, and no recording may end a talk."""
+    endless = "[" * 100_000 + "]" * 100_000
+    assert json.loads(line(endless, "service", 0.0))["event"] == endless
+    with pytest.raises(BadInput, match="line 1: it is not one whole JSON object"):
+        list(read_lines([f'{{"from":"service","event":{endless}}}']))

@@ -55,7 +55,7 @@ def line(raw: Raw, sender: Sender, now: float, sound: bool = False) -> str:
     """One message as one line, newline included. `now` in seconds. Never fails: what is no JSON is kept as text."""
     try:
         event: Any = msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         event = None
     if isinstance(event, dict):
         shown: Wire | str = _without_secrets(cast(Wire, event))
@@ -79,7 +79,7 @@ def read_lines(lines: Iterable[str]) -> Iterator[Line]:
 def _read(text: str, number: int) -> Line:
     try:
         record: Any = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise _broken(number, "it is not one whole JSON object", "一つの完全な JSON になっていません") from None
     found: Wire = cast(Wire, record) if isinstance(record, dict) else {}
     sender, event, at = found.get("from"), found.get("event"), found.get("at")

@@ -203,6 +203,9 @@ DAYS = {
     "a hurried person": Day(["--pace", "5", "--input", "some microphone"], 2, "--pace"),
     "a hurried speaker": Day(["--pace", "5", "--output", "some speaker"], 2, "--output"),
     "time standing still": Day(["--pace", "0"], 2, "--pace"),
+    "no time at all": Day(["--pace", "nan"], 2, "--pace"),
+    "time without end": Day(["--pace", "inf"], 2, "--pace"),
+    "sound recorded nowhere": Day(["--record-sound", *FILES], 2, "--record FILE.jsonl"),
 }
 
 

@@ -295,7 +295,7 @@ def test_a_talk_works_here(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
         monkeypatch.delenv(name, raising=False)
     assert main(["doctor", "--lang", "en"]) == 0
     shown = capsys.readouterr().out
-    assert "A talk works here" in shown
+    assert "works here: laconic talk" in shown
     assert "OPENAI_API_KEY is not set" in shown
     assert "AZURE_OPENAI_ENDPOINT is not set" in shown
     assert "✗" not in shown
@@ -315,6 +315,35 @@ def test_the_exit_code_says_whether_a_talk_can_work(
     monkeypatch.setattr(doctor, "checked", one)
     assert main(["doctor", "--lang", "ja"]) == code
     assert ("まだ話せません" in capsys.readouterr().out) == (code == 1)
+
+
+DEVICES = Text("sound devices", "音声デバイス")
+
+
+@pytest.mark.parametrize(
+    ("name", "ok", "verdict"),
+    [
+        (TITLE, True, "A talk works here: laconic talk\n"),
+        (TITLE, None, "A talk works here: laconic talk\n"),
+        (TITLE, False, "A talk with the stand-in works here: laconic talk --service simulator\n"),
+        (DEVICES, None, "A talk with the stand-in works here: laconic talk --service simulator\n"),
+    ],
+)
+def test_the_command_it_ends_with_is_one_that_works(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: Text, ok: bool | None, verdict: str
+):
+    """Without devices, or with a service that refuses, `laconic talk` alone would fail."""
+    monkeypatch.setattr(doctor, "checked", lambda args, env: [Check(name, ok, TITLE)])  # pyright: ignore[reportUnknownLambdaType]
+    assert main(["doctor", "--lang", "en"]) == 0
+    assert capsys.readouterr().out.endswith(verdict)
+
+
+def test_a_service_asked_for_that_does_not_work_is_a_failure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(doctor, "tried", lambda name, look, needed=False: Check(name, True, name, needed=needed))  # pyright: ignore[reportUnknownLambdaType]
+    assert main(["doctor", "--service", "ws://127.0.0.1:1/v1/realtime"]) == 1
+    assert "does not work here yet" in capsys.readouterr().out
 
 
 def test_what_is_checked_follows_the_flags(monkeypatch: pytest.MonkeyPatch):

@@ -78,6 +78,19 @@ def test_error_without_a_translation_is_told_in_english(
     assert capsys.readouterr().err == "laconic: the microphone is gone\n"
 
 
+def test_an_error_gives_the_terminal_no_orders(
+    command: Callable[[Run], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its sentence may quote what a server said."""
+
+    def run(args: argparse.Namespace) -> int:
+        raise NoDevice("it said \x1b[2Jhello;\nwrite again")
+
+    command(run)
+    assert main(["rates"]) == 7
+    assert capsys.readouterr().err == "laconic: it said [2Jhello; write again\n"
+
+
 def test_our_own_mistakes_keep_their_traceback(command: Callable[[Run], None]):
     def run(args: argparse.Namespace) -> int:
         raise ZeroDivisionError

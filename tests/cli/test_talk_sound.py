@@ -99,11 +99,13 @@ def test_a_recorded_caller_cannot_push_to_talk_a_file_can(here: list[Device]) ->
 
 
 def test_the_list_of_devices(here: list[Device], capsys: pytest.CaptureFixture[str]) -> None:
-    print_devices()
+    print_devices(Words("en"))
     assert capsys.readouterr().out.splitlines() == [
         "microphone  Desk microphone  (48000 Hz, test)",
         "speaker     Desk speaker  (44100 Hz, test)",
     ]
+    print_devices(Words("ja"))
+    assert capsys.readouterr().out.splitlines()[0] == "マイク      Desk microphone  (48000 Hz, test)"
     here.clear()
-    print_devices()
+    print_devices(Words("en"))
     assert "no microphone and no speaker" in capsys.readouterr().out

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from laconic.terminal.columns import clip, tail, whole, width_of, wrap
+from laconic.terminal.columns import clip, plain, tail, whole, width_of, wrap
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,15 @@ from laconic.terminal.columns import clip, tail, whole, width_of, wrap
 )
 def test_width_in_columns(text: str, width: int) -> None:
     assert width_of(text) == width
+
+
+def test_what_a_terminal_would_obey_is_not_shown() -> None:
+    """Escape sequences, bells and C1 controls lose what makes them commands; white space becomes a space."""
+    evil = "one\x1b[2J\x07 two\r\n\tthree\x9b31m \x00four"
+    assert plain(evil) == "one[2J two three31m four"
+    assert wrap(evil, 80) == (plain(evil),)
+    assert clip(evil, 80) == plain(evil)
+    assert plain("e\u0301 日本 👩\u200d🚀") == "e\u0301 日本 👩\u200d🚀"
 
 
 def test_words_are_kept_whole() -> None:

@@ -224,3 +224,17 @@ async def test_enter_is_the_push_to_talk_key_of_a_plain_terminal(monkeypatch: py
                 os.write(ours, typed)
                 assert await keys.pressed.get() == meant
     os.close(ours)
+
+
+@pytest.mark.parametrize("columns", [None, 80])
+def test_what_the_service_says_gives_the_terminal_no_orders(columns: int | None) -> None:
+    """Words, errors and notices come from elsewhere; an escape sequence in them would be obeyed."""
+    printed = Printed("last:1", columns=columns)
+    printed.user_spoke("u", None)
+    printed.user_words("u", "Hello\x1b[2J\x07 there.")
+    printed.says("error", error={"message": "no\x1b]0;title\x07 more"})
+    out = printed.out() + printed.end()
+    assert "Hello[2J there." in out
+    assert "no]0;title more" in out
+    assert "\x1b" not in out
+    assert "\x07" not in out

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from io import StringIO
-from typing import cast
+from typing import cast, get_args
 
 import pytest
 from said import Told
 from textual.pilot import Pilot
 
+from laconic.terminal.columns import width_of
 from laconic.terminal.screen import Screen
-from laconic.voice.talk import Talk
+from laconic.terminal.words import Language
+from laconic.voice.talk import Status, Talk
 
 
 class Shown(Told):
@@ -128,7 +130,8 @@ async def test_keys(key: str, does: str) -> None:
 async def test_push_to_talk_says_that_the_key_is_pressed_twice() -> None:
     async with running(push_to_talk=True) as (shown, pilot):
         shown.screen.status("press", 0.0)
-        assert "space press to speak, again to send" in (await drawn(shown, pilot))[21]
+        row = (await drawn(shown, pilot))[21]
+        assert "space speak, send" in row
 
 
 async def test_the_terminal_is_given_back_whatever_happens() -> None:
@@ -150,3 +153,12 @@ def test_the_conversation_stays_on_the_terminal_afterwards() -> None:
     shown.exchange(1, None)
     shown.screen.close(out)
     assert out.getvalue() == "you     question 1\nreply   answer 1\n"
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+@pytest.mark.parametrize("status", get_args(Status))
+def test_every_key_is_told_on_80_columns(lang: Language, status: Status) -> None:
+    """The last one ends the talk: it must not fall off the row's end, whatever stands before it."""
+    screen = Screen(Told(lang=lang).page, lambda: "", push_to_talk=True)
+    screen.status(status, 0.0)
+    assert width_of(screen._status_line()) <= 78  # pyright: ignore[reportPrivateUsage]

@@ -20,6 +20,7 @@ from typing import NoReturn, TypeAlias
 
 from laconic import __version__
 from laconic.errors import BadInput, LaconicError
+from laconic.terminal.columns import plain
 
 __all__ = ["COMMANDS", "Commands", "language", "main"]
 
@@ -73,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # here, where a reader that has gone is still caught
         return code
     except LaconicError as error:
-        print(f"laconic: {error.say(lang)}", file=sys.stderr)
+        print(f"laconic: {plain(error.say(lang))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return _INTERRUPTED

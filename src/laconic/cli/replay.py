@@ -25,7 +25,7 @@ from laconic.rates import RateTable
 from laconic.recording import Line, read_lines
 from laconic.session import Charged, Session, ToApp
 from laconic.terminal.bill import amount, charge_rows
-from laconic.terminal.columns import clip, width_of, wrap
+from laconic.terminal.columns import clip, plain, width_of, wrap
 from laconic.terminal.words import Language, Words, seconds
 from laconic.usage import Usage
 
@@ -166,7 +166,7 @@ def rows(replay: Replay, file: str, lang: Language) -> Iterator[str]:
     yield from wrap(say("title", file=file, lines=replay.lines, model=model), _WIDTH)
     yield ""
     yield say("held", count=len(session.conversation))
-    labels = [(_label(item, words), item) for item in session.conversation]
+    labels = [(plain(_label(item, words)), item) for item in session.conversation]
     indent = max((width_of(label) for label, _ in labels), default=0) + 4
     for label, item in labels:
         length = f" [{say('sound', seconds=seconds(item.audio_ms))}]" if item.audio_ms >= 100 else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from math import inf
 from typing import TYPE_CHECKING
 
 from laconic.errors import BadInput
@@ -24,6 +25,8 @@ Point a client at the address it prints, with any key. OpenAI's library: AsyncOp
 api_key="any"); laconic itself: laconic talk --service ws://127.0.0.1:8765/v1/realtime. Summaries are written
 at http://127.0.0.1:8765/v1/chat/completions.
 """
+
+_LAST_PORT = 65_535
 
 _FAULTS = """\
 what goes wrong, and may be said several times: refuse=EDIT or ignore=EDIT (create, delete, truncate,
@@ -93,8 +96,17 @@ def habits(args: argparse.Namespace) -> Habits:
 
     if not args.model.startswith(KNOWN_MODELS):
         raise BadInput(f"The stand-in has no model '{args.model}'; its models begin with {', '.join(KNOWN_MODELS)}")
-    if args.speedup <= 0:
-        raise BadInput(f"--speedup must be above zero, not {args.speedup:g}")
+    for flag, value in (("--speedup", args.speedup), ("--session-minutes", args.session_minutes)):
+        if not 0 < value < inf:
+            raise BadInput(f"{flag} must be above zero, not {value:g}")
+    for flag, value in (
+        ("--latency-ms", args.latency_ms),
+        ("--transcription-latency-ms", args.transcription_latency_ms),
+    ):
+        if value < 0:
+            raise BadInput(f"{flag} must be 0 or more, not {value}")
+    if not 0 <= args.port <= _LAST_PORT:
+        raise BadInput(f"--port must be from 0 (any free one) to {_LAST_PORT}, not {args.port}")
     if args.drift_after is not None and args.drift_after < 0:
         raise BadInput(f"--drift-after is a number of replies from 0, not {args.drift_after}")
     if args.hit_rate is not None and not 0 <= args.hit_rate <= 1:

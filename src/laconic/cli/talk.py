@@ -56,6 +56,9 @@ Talk with a Realtime service: speak whenever you like and interrupt it; both tra
 Without a key it talks to the built-in stand-in, and a recorded caller speaks for you: nothing is sent or billed.
 """
 
+_FASTEST = 100
+"""Times faster than life. No machine keeps up with more, and the stand-in's session would be over at once."""
+
 
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
@@ -75,7 +78,7 @@ def add_parser(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Talk. 0 when the user or the recorded caller ended it; LaconicError, after the summary, for anything else."""
     if args.devices:
-        print_devices()
+        print_devices(Words(args.lang))
         return 0
     plan = _plan(args, os.environ)
     with _recorder(args) as record, suppress(KeyboardInterrupt):  # only before there is a talk, and on Windows
@@ -123,10 +126,15 @@ class _Plan:
 def _plan(args: argparse.Namespace, env: Mapping[str, str]) -> _Plan:
     """Check everything that can be checked without a connection. Raises BadInput, NoKey or NoDevice."""
     words = Words(args.lang)
-    if args.pace <= 0:
+    if not 0 < args.pace <= _FASTEST:
         raise BadInput(
-            f"--pace has to be above zero, not {args.pace:g}",
-            ja=f"--pace には正の数を指定してください（今の値: {args.pace:g}）。",
+            f"--pace has to be above zero and at most {_FASTEST}, not {args.pace:g}",
+            ja=f"--pace には 0 より大きく {_FASTEST} 以下の数を指定してください（今の値: {args.pace:g}）。",
+        )
+    if args.record_sound and args.record is None:
+        raise BadInput(
+            "--record-sound needs a file to write to; give --record FILE.jsonl too",
+            ja="--record-sound には書き込み先が必要です。--record FILE.jsonl も指定してください。",
         )
     settings = session_settings(args)
     service = settings.service or _default_service(env)

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from laconic.errors import BadInput
+from laconic.terminal.columns import width_of
 from laconic.terminal.words import Words
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import Duplex, Microphone, Speaker, join
@@ -103,15 +104,16 @@ def choose_sound(args: argparse.Namespace, clock: Clock, words: Words, *, stand_
     return Sound(join(microphone, speaker), said, saved, recorded=scenario or wav_in)
 
 
-def print_devices() -> None:
+def print_devices(words: Words) -> None:
     """Every device on its own line: what it is, its name, its rate."""
     from laconic.voice.devices import list_devices
 
     found = list_devices()
     if not found:
-        print("no microphone and no speaker was found; --input and --output take WAV files too")
+        print(words("no_devices"))
     for device in found:
-        print(f"{device.kind:<11} {device.name}  ({device.rate} Hz, {device.backend})")
+        kind = words(device.kind)
+        print(f"{kind}{' ' * (11 - width_of(kind))} {device.name}  ({device.rate} Hz, {device.backend})")
 
 
 def _has_speaker() -> bool:

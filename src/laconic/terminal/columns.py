@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-__all__ = ["clip", "tail", "whole", "width_of", "wrap"]
+__all__ = ["clip", "plain", "tail", "whole", "width_of", "wrap"]
 
 _NOT_FIRST = frozenset("、。，．・：；？！）］｝」』】〉》ーっゃゅょッャュョ々,.:;?!)]}”’")
 
@@ -27,9 +27,18 @@ def width_of(text: str) -> int:
     return sum(map(_width, text))
 
 
+def plain(text: str) -> str:
+    """`text` without control characters, runs of white space as one space.
+
+    What a service says is shown on somebody's terminal: an escape sequence in it would be obeyed there.
+    """
+    kept = text if text.isprintable() else "".join(c for c in text if c.isspace() or unicodedata.category(c) != "Cc")
+    return " ".join(kept.split())
+
+
 def clip(text: str, width: int) -> str:
     """`text` on one row of at most `width` columns, with an ellipsis where something was left out."""
-    text = " ".join(text.split())
+    text = plain(text)
     if width_of(text) <= width:
         return text
     kept, used = "", 0
@@ -48,16 +57,16 @@ def tail(text: str, width: int) -> str:
 
 def whole(text: str) -> str:
     """`text` without its last word (or last wide character), which more text might still change or move."""
-    pieces = list(_pieces(" ".join(text.split())))
+    pieces = list(_pieces(plain(text)))
     return "".join(" " * spaced + piece for piece, spaced in pieces[:-1])
 
 
 @lru_cache(maxsize=4096)
 def wrap(text: str, width: int) -> tuple[str, ...]:
-    """`text` in rows of at most `width` columns; at least one row. Runs of white space become one space."""
+    """`text`, made plain, in rows of at most `width` columns; at least one row."""
     rows: list[str] = []
     row, used = "", 0
-    for piece, spaced in _pieces(" ".join(text.split())):
+    for piece, spaced in _pieces(plain(text)):
         gap = 1 if spaced and row else 0
         needed = width_of(piece)
         if row and used + gap + needed > width:

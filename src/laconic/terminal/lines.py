@@ -21,7 +21,7 @@ from typing import TextIO
 
 from laconic import events as ev
 from laconic.session import Charged, Notice
-from laconic.terminal.columns import tail, whole, width_of, wrap
+from laconic.terminal.columns import plain, tail, whole, width_of, wrap
 from laconic.terminal.page import Line, Page
 from laconic.terminal.words import seconds
 from laconic.voice.playout import Played
@@ -173,7 +173,7 @@ class Lines:
     def _laid_out(self, line: Line, text: str, *, earlier: bool = False) -> str:
         label = self._label(line, earlier=earlier)
         if self._columns is None:
-            return label + text
+            return label + plain(text)
         indent = width_of(label)
         return label + ("\n" + " " * indent).join(wrap(text, max(self._columns - indent, 20)))
 

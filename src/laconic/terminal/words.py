@@ -59,10 +59,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "speaking": ("speaking", "話しています"),
     "muted": ("microphone off", "マイクオフ"),
     "press": ("press space to speak", "スペースキーで発言"),
-    "sending": ("speak; space again sends", "どうぞ。もう一度スペースで送信"),
+    "sending": ("speak; space again sends", "どうぞ。スペースで送信"),
     "over": ("over", "終了"),
     # keys
-    "key_push": ("press to speak, again to send", "押して発言、もう一度で送信"),
+    "key_push": ("speak, send", "発言・送信"),
     "key_mute": ("microphone on/off", "マイクのオン・オフ"),
     "key_end": ("end", "終了"),
     "plain_push": (
@@ -82,6 +82,13 @@ TABLE: dict[str, tuple[str, str]] = {
     "at_least": ("at least {cost}", "{cost}以上"),
     "unknown_cost": ("cost unknown", "料金不明"),
     "not_billed": ("would cost", "実際なら"),
+    # devices
+    "microphone": ("microphone", "マイク"),
+    "speaker": ("speaker", "スピーカー"),
+    "no_devices": (
+        "no microphone and no speaker was found; --input and --output take WAV files too",
+        "マイクもスピーカーも見つかりません。--input と --output には WAV ファイルも指定できます",
+    ),
     # before it starts
     "no_key": (
         "No key is set: talking to the built-in stand-in; nothing is billed."
