@@ -109,3 +109,18 @@ def test_the_list_of_devices(here: list[Device], capsys: pytest.CaptureFixture[s
     here.clear()
     print_devices(Words("en"))
     assert "no microphone and no speaker" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (["--input", "song.mp3"], "only WAV files"),
+        (["--output", "song.flac"], "only WAV files"),
+        (["--input", HELLO, "--output", "no/such/folder/x.wav"], "there is no folder"),
+    ],
+)
+def test_file_names_that_cannot_be_are_told_of_before_anything_is_opened(
+    here: list[Device], given: list[str], why: str
+) -> None:
+    with pytest.raises(BadInput, match=why):
+        chosen(*given)

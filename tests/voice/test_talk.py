@@ -317,6 +317,16 @@ async def test_sound_of_a_reply_reaches_the_speaker_as_it_came() -> None:
         assert room.ear.play(40) == b"\x05\x06" * 40 * 24
 
 
+async def test_what_is_no_sound_is_dropped() -> None:
+    """A delta whose base64 is broken: nothing plays, and nobody hangs up."""
+    async with Room() as room:
+        await room.opened()
+        where = {"response_id": "r", "item_id": "i", "content_index": 0}
+        await room.says("response.output_audio.delta", delta="AAA", **where)
+        assert room.talk.status != "speaking"
+        assert not room.running.done()
+
+
 async def test_what_was_heard_is_reported_ten_times_a_second() -> None:
     async with Room() as room:
         await room.opened()
@@ -606,6 +616,18 @@ async def test_a_service_that_never_answers_a_recorded_caller_is_left() -> None:
         await room.clock.forward(2.0)
         await room.ended()
         room.running.result()
+
+
+async def test_a_service_that_greets_and_then_says_nothing_is_told_of() -> None:
+    async with Room() as room:
+        await room.says("session.created", session={"type": "realtime", "audio": room.audio})
+        await asyncio.sleep(0.06)
+        await room.mouth.said.put(LOUD)
+        await room.mouth.said.put(None)
+        await room.clock.forward(31.0)
+        await room.ended()
+        with pytest.raises(Unreachable, match="said nothing, whatever it was told"):
+            room.running.result()
 
 
 @pytest.mark.parametrize("error", [Dropped("gone"), NoDevice("unplugged")])

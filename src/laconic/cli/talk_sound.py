@@ -21,6 +21,7 @@ from laconic.voice.duplex import Duplex, Microphone, Speaker, join
 __all__ = ["Sound", "add_sound_flags", "choose_sound", "print_devices"]
 
 _SCENARIO = "scenario:"
+_OTHER_SOUND = {".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".webm", ".mp4"}
 _DEFAULT = "default"
 _DEMO = {"en": "introduction", "ja": "jikoshoukai"}
 
@@ -72,6 +73,8 @@ def choose_sound(args: argparse.Namespace, clock: Clock, words: Words, *, stand_
             "a recorded caller presses no keys; leave out --turn-detection none, or give a WAV file",
             ja="録音の話し手はキー操作ができません。--turn-detection none を外すか、WAV ファイルを指定してください。",
         )
+    for flag, wanted in (("--input", args.input), ("--output", args.output)):
+        _check_file(flag, wanted)
     hurried = args.pace != 1.0
     wav_in = wanted_in.lower().endswith(".wav")
     if hurried and not (scenario or wav_in):
@@ -134,6 +137,22 @@ def _speaker(saved: str | None, wanted: str | None, clock: Clock) -> Speaker:
 def _name(wanted: str) -> str | None:
     """A device's name as the devices take it: None for the default one."""
     return None if wanted == _DEFAULT else wanted
+
+
+def _check_file(flag: str, wanted: str | None) -> None:
+    """Say at once what a file name given for a device cannot be: another kind of sound, or in no folder."""
+    name = Path(wanted or "")
+    if name.suffix.lower() in _OTHER_SOUND:
+        raise BadInput(
+            f"{flag} {wanted}: only WAV files are read and written; convert it first, for instance: "
+            f"sox {name.name} {name.stem}.wav",
+            ja=f"{flag} {wanted}: 使えるのは WAV ファイルだけです。先に変換してください。",
+        )
+    if flag == "--output" and name.suffix.lower() == ".wav" and not name.parent.is_dir():
+        raise BadInput(
+            f"{flag} {wanted}: there is no folder {name.parent}; make it, or give another place",
+            ja=f"{flag} {wanted}: フォルダー {name.parent} がありません。作るか、別の場所を指定してください。",
+        )
 
 
 def _microphone(wanted: str, clock: Clock, speaker: Speaker) -> Microphone:

@@ -144,6 +144,7 @@ class Talk:
         self._heard: dict[tuple[str, int], int] = {}
         self._untranscribed: set[str] = set()
         self._last_news = 0.0
+        self._messages = 0  # of the service
         self._summaries = Summaries(
             session,
             writer=writer,
@@ -235,6 +236,7 @@ class Talk:
             raw = await self._connection.recv()
             now = self._clock.now()
             self._last_news = now
+            self._messages += 1
             if self._record is not None:
                 self._record(raw, "service", now)
             self.session.from_service(raw, now)
@@ -281,7 +283,14 @@ class Talk:
                 self._last_news = now
             if self._playout.playing or self._due():
                 quiet_since = now
-            if now - quiet_since >= _GRACE_S or now - self._last_news >= _STUCK_S:
+            stuck = now - self._last_news >= _STUCK_S
+            if now - quiet_since >= _GRACE_S or stuck:
+                if self._messages < 2:
+                    raise Unreachable(
+                        "the server greeted and then said nothing, whatever it was told; check that the address given"
+                        " with --service is a Realtime endpoint",
+                        ja="サーバーは挨拶のあと何も応答しません。--serviceのアドレスを確認してください。",
+                    )
                 return
 
     def _due(self) -> bool:
@@ -400,7 +409,14 @@ class Talk:
     def _play(self, event: ev.ResponseOutputAudioDelta) -> None:
         key = event.item_id, event.content_index
         if event.response_id not in self._silenced:
-            self._playout.play(*key, b64decode(bytes(event.delta)))  # the quotes around it are not of its alphabet
+            try:
+                sound = b64decode(bytes(event.delta))  # the quotes around it are not of its alphabet
+            except ValueError:
+                return  # what is no base64 is no sound, and no reason to hang up
+            self._playout.play(*key, sound)
+            if key not in self._heard:  # from its first sound on, the session knows that playback is reported
+                self._heard[key] = 0
+                self.session.heard(event.item_id, 0, self._clock.now(), content_index=event.content_index)
         elif key not in self._cut:
             # Nothing of this piece was waiting when the speaker was emptied, so nobody has reported its end yet.
             heard_ms = self._heard.get(key, 0)
