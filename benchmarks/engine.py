@@ -46,8 +46,9 @@ message, the actions it causes taken out included; made beforehand, and not time
 are the messages.
 An event: all messages but audio deltas, and the speaker's reports; of the exchanges'
 means the lower quartile, which other work on the machine and the collection of
-garbage (left on) disturb least; the mean over all is beside it. A delta: its whole
-time less the time of recognising it (events.read), lower quartiles over all deltas.
+garbage (left on) disturb least; the mean over all is beside it. The conversations
+of all lengths take turns. A delta: its whole time less the time of recognising it
+(events.read), lower quartiles over all deltas.
 Memory: what tracemalloc counts for {_MEMORY_ITEMS:,} items of 60 letters, per item.
 """
 
@@ -231,32 +232,41 @@ def _numbers(text: str) -> list[int]:
 def _rows(memories: list[str], lengths: list[int], exchanges: int, as_json: bool) -> Iterator[Row]:
     for name in memories:
         shortest: float | None = None
-        for items in lengths:
-            print(f"{name.format(items='N')}, {items:,} items …", file=sys.stderr, flush=True)
-            row = _measure(name.format(items=items), items, exchanges)
+        for row in _measure(name, lengths, exchanges):
             shortest = shortest or row.event_us
-            row = Row(name, items, row.event_us, row.event_mean_us, row.delta_us, row.event_us / shortest)
+            row = replace(row, growth=row.event_us / shortest)
             print(
                 json.dumps(asdict(row))
                 if as_json
-                else f"{name.format(items='N'):<14}{items:>8,}{row.event_us:>7.1f} µs{row.event_mean_us:>7.1f} µs"
+                else f"{name.format(items='N'):<14}{row.items:>8,}{row.event_us:>7.1f} µs{row.event_mean_us:>7.1f} µs"
                 f"{row.growth:>7.2f}×{row.delta_us:>7.2f} µs",
                 flush=True,
             )
             yield row
 
 
-def _measure(memory: str, items: int, exchanges: int) -> Row:
-    numbers = count(1)
-    far = _Far(Session(memory=memory, ids=lambda: f"laconic_{next(numbers)}", model=_MODEL, laws=_LAWS))
-    far.fill(items)
-    for _ in range(5):
+def _measure(name: str, lengths: list[int], exchanges: int) -> Iterator[Row]:
+    """The conversations of all lengths take turns, so that what else the machine does disturbs all of them alike."""
+    fars: list[_Far] = []
+    for items in lengths:
+        print(f"{name.format(items='N')}, {items:,} items …", file=sys.stderr, flush=True)
+        numbers = count(1)
+        session = Session(
+            memory=name.format(items=items),
+            ids=lambda numbers=numbers: f"laconic_{next(numbers)}",
+            model=_MODEL,
+            laws=_LAWS,
+        )
+        fars.append(_Far(session))
+        fars[-1].fill(items)
+    for far in fars * 5:
         far.exchange()
-    measured = [far.exchange() for _ in range(exchanges)]
-    times = [mean(events) for events, _, _ in measured]
-    whole = _lower_quartile([delta for _, deltas, _ in measured for delta in deltas])
-    recognised = _lower_quartile([delta for _, _, known in measured for delta in known])
-    return Row(memory, items, _lower_quartile(times) * 1e6, mean(times) * 1e6, (whole - recognised) * 1e6)
+    measured = [[far.exchange() for far in fars] for _ in range(exchanges)]
+    for items, talks in zip(lengths, zip(*measured, strict=True), strict=True):
+        times = [mean(events) for events, _, _ in talks]
+        whole = _lower_quartile([delta for _, deltas, _ in talks for delta in deltas])
+        recognised = _lower_quartile([delta for _, _, known in talks for delta in known])
+        yield Row(name, items, _lower_quartile(times) * 1e6, mean(times) * 1e6, (whole - recognised) * 1e6)
 
 
 def _lower_quartile(times: list[float]) -> float:
