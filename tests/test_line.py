@@ -118,3 +118,87 @@ def test_what_was_let_go_stays_in_its_place_and_is_nothing() -> None:
     line.gone.discard("u2")
     line.cut(2)
     assert list(line.oldest()) == []
+
+
+def test_what_leaves_the_front_leaves_the_rest_in_place() -> None:
+    """Nothing behind it is counted again: only what lies before it is still shared."""
+    line = line_of(*(said(f"u{n}") for n in range(6)))
+    line.read()
+    line.leave("u1")
+    line.leave("u0")
+    assert line.tokens == Tokens(40)
+    assert line.prefix() == Tokens()
+    line.add(said("new"))
+    assert line.place["new"] == 6
+    line.read()
+    line.leave("u4")
+    assert line.prefix() == Tokens(20)
+
+
+def test_empty_places_are_closed_up_once_half_of_all_are() -> None:
+    line = line_of(*(said(f"u{n}") for n in range(4)), spoken("a"))
+    line.read()
+    for name in ("u0", "u1", "u2"):
+        line.leave(name)
+    line.read()
+    assert (line.left, line.place, line.spoken, line.shared) == (0, {"u3": 0, "a": 1}, [1], 2)
+
+
+def test_a_reply_that_left_is_no_reply_with_sound() -> None:
+    line = line_of(spoken("a1", dropped=True), said("u"), spoken("a2"))
+    line.read()
+    line.leave("a1")
+    assert line.spoken == [2]
+    assert line.contents([], {}).reply_audio == 100
+
+
+def test_taken_back_behind_a_place_that_was_left() -> None:
+    """What had been shared up to there is still what may be read from cache."""
+    line = line_of(*(said(f"u{n}") for n in range(6)))
+    line.read()
+    line.leave("u2")
+    line.cut(4)
+    assert line.prefix() == Tokens(20)
+    line.cut(1)
+    assert (line.left, line.place) == (0, {"u0": 0})
+    line.add(said("u1"))
+    line.add(said("other"))
+    assert line.prefix() == Tokens(20)
+
+
+def test_the_oldest_that_are_read_are_those_that_are_there() -> None:
+    line = line_of(*(said(f"u{n}") for n in range(5)))
+    line.read()
+    line.leave("u0")
+    line.let_go(1)
+    line.leave("u3")
+    assert list(line.oldest()) == [2, 4]
+
+
+@given(st.data())
+def test_leaving_is_counted_as_if_the_line_had_been_laid_anew(data: st.DataObject) -> None:
+    """After any comings, leavings and takings back, sums and prefix are those of a line laid from what is there."""
+    line, there = Line(), list[Block]()
+    previous: list[Segment] = []
+    names = iter(range(10_000))
+    for step in data.draw(st.lists(st.sampled_from("+++-xr"), max_size=30)):
+        shared = [block for block in there if line.place[block.item_id] < line.shared]
+        if step == "+":
+            block = said(f"u{next(names)}", data.draw(st.integers(1, 9)))
+            line.add(block)
+            there.append(block)
+        elif step == "-" and shared:
+            block = data.draw(st.sampled_from(shared))
+            line.leave(block.item_id)
+            there.remove(block)
+        elif step == "x" and there:
+            at = data.draw(st.integers(0, len(there) - 1))
+            line.cut(line.place[there[at].item_id])
+            del there[at:]
+        elif step == "r":
+            line.read()
+            previous = [part for block in there for part in block.segments]
+        now = [part for block in there for part in block.segments]
+        assert line.tokens == sum((block.tokens for block in there), Tokens())
+        assert line.left == len(line.blocks) - len(there)
+        assert line.prefix() == common_prefix(previous, now)

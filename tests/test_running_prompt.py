@@ -191,3 +191,13 @@ def test_what_was_said_since_the_last_response_is_young_and_a_sounding_piece_may
     assert list(prompt.young()) == []
     prompt.remove(sounding)
     assert [one.id for one in prompt] == ["a"]
+
+
+def test_what_is_generated_behind_something_new_is_not_read_from_cache() -> None:
+    """The caller said something between the input that was read and the reply to it."""
+    prompt = RunningPrompt(KEPT, Tokens(50))
+    prompt.read()
+    prompt.append(piece("between", 7))
+    prompt.generated(reply("late"), Tokens(30, 100))
+    _, promised = prompt.read()
+    assert promised == Tokens(50)

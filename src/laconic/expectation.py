@@ -6,7 +6,8 @@ its items at the size the service reported, and the laws learn from the differen
 
 What it costs. Between responses, one set operation for each event that names an item. At a response, the work of the
 items from the last one backwards to the first that entered, left or changed since the response before: two or three
-in a talk that only grows, all of them after a change at the front or of a law that counts tokens. What lies before
+in a talk that only grows or whose oldest items leave, all of them after another change in its older half or of a law
+that counts tokens. What lies before
 is kept as a sum. An item held takes about a kilobyte.
 
 Responses with settings of their own (other instructions or tools, an `input`, out of band) are laid out whole; where
@@ -319,12 +320,18 @@ class Expectation:
         """
         line, later = self._line, list[Item]()
         if not self._stale:
+            for one in [one for one in self._touched if one not in conversation]:
+                # From the front half it leaves by itself; near the end taking the line back is as cheap, and it keeps
+                # the comparison with what follows.
+                place = line.place.get(one, len(line.blocks))
+                if place < line.shared and 2 * place < len(line.blocks):
+                    line.leave(one)
             first = min((line.place[one] for one in self._touched if one in line.place), default=len(line.blocks))
             awaited = {one for one in self._touched if one in conversation}
             for item in reversed(conversation):
                 place = line.place.get(item.id)
                 if place is not None and place < first and not awaited:
-                    if len(conversation) == place + 1 + len(later):
+                    if len(conversation) == place + 1 - line.left + len(later):
                         return place + 1, later[::-1]
                     break  # an item left and nobody said so
                 awaited.discard(item.id)

@@ -1,12 +1,15 @@
 """A prompt that grows: what it is made of, what it sums up to, and what of it the previous one shares.
 
 Between two responses a conversation mostly grows at its end. So a prompt is kept block by block and is taken back only
-as far as something changed; sums follow each block that comes or goes, and nobody counts what lies before. Adding and
-taking back cost the same however long the line is; the prefix costs the blocks since the last response.
+as far as something changed; sums follow each block that comes or goes, and nobody counts what lies before. What leaves
+the front leaves an empty place, and what lies behind it is not counted again either. Adding, leaving and taking back
+cost the same however long the line is; the prefix costs the blocks since the last response, or those before the first
+place that was left.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -38,6 +41,9 @@ class Line:
         """Its front has changed since the previous prompt: nothing is shared."""
         self.gone: set[str] = set()
         """Items the service no longer reads, though the conversation holds them."""
+        self.left = 0
+        """Blocks whose items left the conversation. They stay in their places, empty, until half of all are such."""
+        self._shrunk: int | None = None  # the first place a block left from, since the previous prompt
         self._first = 0  # no block before this one has anything in it
         self._framings: Counter[str] = Counter()
         self._user_ms = self._user_sounds = self._reply_audio = self._discount = 0
@@ -55,21 +61,39 @@ class Line:
     def cut(self, length: int) -> None:
         """Take it back to its first `length` blocks."""
         if length < self.shared:
-            self.tail[:0] = (part for block in self.blocks[length : self.shared] for part in block.segments)
+            end = self.shared if self._shrunk is None else self._shrunk
+            self.tail = [
+                *(part for block in self.blocks[length:end] for part in block.segments),
+                *(self.tail if self._shrunk is None else ()),
+            ]
             self.shared = length
+            self._shrunk = None if self._shrunk is None or self._shrunk >= length else self._shrunk
         while len(self.blocks) > length:
             block = self.blocks.pop()
+            if self.place.get(block.item_id) != len(self.blocks):
+                self.left -= 1
+                continue
             del self.place[block.item_id]
             if block.reply is not None:
                 self.spoken.pop()
             self._sum(block, -1)
         self._first = min(self._first, length)
 
+    def leave(self, item_id: str) -> None:
+        """An item the previous prompt had left the conversation. What lies before it is still shared, and the cost is
+        that of this one block."""
+        place = self.place.pop(item_id)
+        self._sum(self.blocks[place], -1)
+        if self.blocks[place].reply is not None:
+            del self.spoken[bisect_left(self.spoken, place)]
+        self.blocks[place] = _emptied(self.blocks[place])
+        self.left += 1
+        self._shrunk = place if self._shrunk is None else min(self._shrunk, place)
+
     def oldest(self) -> Iterator[int]:
         """The places of the blocks that are read, from the front."""
-        while self._first < len(self.blocks) and self.blocks[self._first].item_id in self.gone:
-            self._first += 1
-        yield from range(self._first, len(self.blocks))
+        self._skip()
+        yield from (place for place in range(self._first, len(self.blocks)) if self._read(place))
 
     def let_go(self, place: int) -> None:
         """The service no longer reads this block, though the conversation still holds the item."""
@@ -81,7 +105,9 @@ class Line:
 
     def read(self) -> None:
         """A response reads all of it; what it generates is to be put into `tail`."""
-        self.shared, self.tail, self.broken = len(self.blocks), [], False
+        self.shared, self.tail, self.broken, self._shrunk = len(self.blocks), [], False, None
+        if self.left > len(self.blocks) // 2:
+            self._close_up()
 
     def previous(self) -> list[Segment]:
         """The previous prompt, and what was generated."""
@@ -91,6 +117,9 @@ class Line:
         """What it has in common with the previous prompt, from the first block on."""
         if self.broken:
             return Tokens()
+        if self._shrunk is not None:
+            self._skip()
+            return sum((block.tokens for block in self.blocks[self._first : self._shrunk]), Tokens())
         new = self.blocks[self.shared :]
         count = sum((block.tokens for block in new), Tokens())
         old = Tokens(self.tokens.text - count.text, self.tokens.audio - count.audio, self.tokens.image - count.image)
@@ -113,6 +142,21 @@ class Line:
             newest_reply_audio=audio,
             discount=self._discount - discount,
         )
+
+    def _read(self, place: int) -> bool:
+        block = self.blocks[place]
+        return self.place.get(block.item_id) == place and block.item_id not in self.gone
+
+    def _skip(self) -> None:
+        while self._first < len(self.blocks) and not self._read(self._first):
+            self._first += 1
+
+    def _close_up(self) -> None:
+        """Let go of the empty places, all of them being shared."""
+        self.blocks = [block for place, block in enumerate(self.blocks) if self.place.get(block.item_id) == place]
+        self.place = {block.item_id: place for place, block in enumerate(self.blocks)}
+        self.spoken = [place for place, block in enumerate(self.blocks) if block.reply is not None]
+        self.shared, self.left, self._first = len(self.blocks), 0, 0
 
     def _sum(self, block: Block, sign: int) -> None:
         tokens = block.tokens
