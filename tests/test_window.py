@@ -9,7 +9,8 @@ from pasts import World, called, heard, output, spoken, typed
 
 from laconic.edits import Delete
 from laconic.laws import Laws
-from laconic.window import Sizes, Window
+from laconic.rates import load
+from laconic.window import Sizes, Window, low_mark
 
 # By these laws a text of n words is n tokens, and so many to frame it.
 LAWS = Laws(user_text_framing=0)
@@ -41,9 +42,9 @@ def test_beyond_it_the_oldest_leave_until_the_low_mark_and_then_nothing_for_long
     assert world.follow(window) == []
 
 
-@pytest.mark.parametrize(("hit_rate", "left"), [(0.0, 5), (1.0, 3)])
+@pytest.mark.parametrize(("hit_rate", "left"), [(0.0, 7), (1.0, 1)])
 def test_the_better_the_cache_the_deeper_the_cut_where_no_low_mark_is_given(hit_rate: float, left: int) -> None:
-    """Each of 10 tokens: half of a hundred stays at a dead cache, a third at a perfect one."""
+    """Each of 10 tokens: three quarters of a hundred stay at a dead cache, a tenth at a perfect one."""
     world = talk(*[10] * 11)
     world.past.laws = replace(LAWS, hit_rate=hit_rate)
     world.follow(Window(100))
@@ -115,3 +116,23 @@ def test_a_window_is_named_as_it_was_asked_for() -> None:
     assert Window(100).name == "window:100"
     assert Window(100, 50).name == "window:100:50"
     assert "100" in Window(100).why()
+
+
+@pytest.mark.parametrize("hit_rate", [1.0, 0.9, 0.75, 0.5])
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_low_mark_is_the_highest_that_pays_before_the_next_cut(hit_rate: float, kept: bool) -> None:
+    """What is read anew behind the cut costs no more than what is deleted saves until HIGH is reached again."""
+    rates = load().find("gpt-realtime-2.1")
+    assert rates is not None
+    laws = Laws(keeps_reply_audio=kept, hit_rate=hit_rate)
+    low = low_mark(8_000, laws, rates)
+    exchange = 30 + (160 if kept else 0) + 45
+    again = hit_rate * 400 + (1 - hit_rate) * 32_000
+
+    def pays(mark: int) -> bool:
+        turns = (8_000 - mark) / exchange
+        return mark * (32_000 - again) <= (8_000 - mark) * again * turns
+
+    assert pays(low) or low == 800
+    assert not pays(low + 2) or low == 6_000
+    assert low_mark(8_000, laws, None) == low, "the usual prices where none are known"

@@ -25,6 +25,7 @@ from laconic.laws import Laws
 from laconic.rates import Rates
 from laconic.running_prompt import Piece, Remembered, RunningPrompt, sum_tokens
 from laconic.tokens import Tokens
+from laconic.window import low_mark
 
 __all__ = ["Imagined", "Terms", "imagined", "truncate"]
 
@@ -121,7 +122,7 @@ class Window:
         size = _sum(prompt.items) + _sum(prompt.dropped) - sum_tokens(prompt.young())
         if size <= self.high:
             return 0, 0
-        low = self.low if self.low is not None else int(self.high * (1 / 2 - terms.laws.hit_rate / 6))
+        low = self.low if self.low is not None else low_mark(self.high, terms.laws, terms.rates)
         surplus: list[Piece] = []
         for piece in prompt:
             if size <= low or piece.born == prompt.reads:

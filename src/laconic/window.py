@@ -6,6 +6,7 @@ today's prices costs more than forgetting saves (COST.md section 7). A deep cut 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -13,9 +14,13 @@ from laconic.conversation import Conversation
 from laconic.items import Item
 from laconic.laws import Laws
 from laconic.plans import Past, Plan, forget, forgettable
+from laconic.rates import Rates
 from laconic.tokens import item_tokens
 
-__all__ = ["Sizes", "Window"]
+__all__ = ["Sizes", "Window", "low_mark"]
+
+# An average exchange (COST.md section 10): what is said, what is answered, and the text around both.
+_USER_MS, _REPLY_MS, _WORDS = 3_000, 8_000, 45
 
 
 class Sizes:
@@ -52,6 +57,23 @@ class Sizes:
             self._known = {item_id: known for item_id, known in self._known.items() if item_id in conversation}
 
 
+def low_mark(high: int, laws: Laws, rates: Rates | None) -> int:
+    """The highest low mark at which a cut has paid for itself before the next one is due.
+
+    Deleting D tokens with L behind them reads L anew, at the full price instead of the price p of reading again, and
+    saves D·p a turn (COST.md section 7). The next cut comes D/w turns later, w being what an exchange adds. So
+    L·(full − p) ≤ D²·p/w with D = HIGH − L, which is a quadratic. Kept between a tenth and three quarters of HIGH.
+    """
+    full = (rates.audio_in if rates is not None else None) or 32_000
+    cached = rates.audio_cached if rates is not None and rates.audio_cached is not None else full // 80
+    again = max(1.0, laws.hit_rate * cached + (1 - laws.hit_rate) * full)
+    reply = _REPLY_MS // laws.assistant_audio_ms_per_token if laws.keeps_reply_audio else 0
+    exchange = _USER_MS // laws.user_audio_ms_per_token + reply + _WORDS
+    both = 2 * high + exchange * (full - again) / again
+    low = (both - math.sqrt(both * both - 4 * high * high)) / 2
+    return int(min(max(low, high / 10), high * 3 / 4))
+
+
 @dataclass(slots=True)
 class Window:
     """Let the conversation grow to HIGH tokens, then cut it to LOW in one go: one broken cache prefix, not many.
@@ -61,7 +83,7 @@ class Window:
 
     high: int
     low: int | None = None
-    """None: what the laws advise; a third of HIGH at a perfect cache, half of it where nothing is cached."""
+    """None: what the laws advise (`low_mark`)."""
     _sizes: Sizes = field(default_factory=Sizes, repr=False, compare=False)
 
     @property
@@ -85,11 +107,7 @@ class Window:
         yield from forget(forgettable(iter(surplus), past.conversation, past.kept))
 
     def _low(self, past: Past) -> int:
-        """Where to cut to. The deeper the cut, the rarer it is; the more the cache hits, the more a cut costs and the
-        rarer it should be (COST.md section 7: 79 turns to break even at a perfect cache, none at a dead one)."""
-        if self.low is not None:
-            return self.low
-        return int(self.high * (1 / 2 - past.laws.hit_rate / 6))
+        return self.low if self.low is not None else low_mark(self.high, past.laws, past.rates)
 
     def why(self) -> str:
         return f"at {self.high} tokens the oldest are cut, as asked"
