@@ -180,10 +180,3 @@ def test_a_drift_is_no_matter_to_memories_that_do_not_write() -> None:
     list(auto.plans(moment))
     assert auto.chosen == "window:8000"
     assert list(auto.to_notes(moment)) == []
-
-
-def test_with_nothing_chosen_there_are_no_plans(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A choice that does not come about leaves everything as it is."""
-    auto = Auto(memory)
-    monkeypatch.setattr(auto, "_choose", lambda past: None)
-    assert list(auto.plans(past())) == []

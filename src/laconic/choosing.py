@@ -102,12 +102,10 @@ class Auto:
 
     def plans(self, past: Past) -> Iterator[Plan]:
         due = past.laws != self._laws or past.exchanges.count >= self._exchanges + _RECONSIDER
-        if self._chosen is None or due:
-            self._choose(past)
-        if self._chosen is not None:
-            yield from self._chosen.plans(past)
+        chosen = self._choose(past) if self._chosen is None or due else self._chosen
+        yield from chosen.plans(past)
 
-    def _choose(self, past: Past) -> None:
+    def _choose(self, past: Past) -> Memory:
         self._laws, self._exchanges = past.laws, past.exchanges.count
         names = self._candidates(past)
         costs = forecast(names, past.laws, past.rates, past.summary_rates, past.typical())
@@ -116,11 +114,12 @@ class Auto:
         now = self._chosen.name if self._chosen is not None else None
         if now in names and costs.get(now, 0) <= cheapest * (1 + _GAIN):
             best = now
-        if best != now:
+        self._why = _reason(best, costs, past)
+        if self._chosen is None or best != now:
             self._chosen = self._memories.setdefault(best, self._make(best))
             if now is not None:
-                past.say(f"memory is now {best}: {_reason(best, costs, past)}")
-        self._why = _reason(best, costs, past)
+                past.say(f"memory is now {best}: {self._why}")
+        return self._chosen
 
     def _candidates(self, past: Past) -> list[str]:
         """What can do what is asked here, the preferred one first where costs are equal or unknown."""
