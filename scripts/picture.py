@@ -32,7 +32,7 @@ from laconic.voice.caller import Caller
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import join
 from laconic.voice.files import WavSpeaker
-from laconic.voice.summaries import written_by
+from laconic.client.summaries import written_by
 from laconic.voice.talk import Talk
 
 _SIZE = (100, 34)

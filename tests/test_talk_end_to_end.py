@@ -19,6 +19,7 @@ from laconic.client.chat_endpoints import chat_endpoint
 from laconic.client.dial import dial
 from laconic.client.endpoints import endpoint
 from laconic.client.settings import SessionSettings
+from laconic.client.summaries import written_by
 from laconic.dialects import Dialect
 from laconic.session import Session, ToApp, ToService
 from laconic.simulator.chat import Chat
@@ -36,7 +37,6 @@ from laconic.voice.caller import Caller
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import join
 from laconic.voice.files import WavSpeaker
-from laconic.voice.summaries import written_by
 from laconic.voice.talk import Talk
 
 PACE = 10.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from laconic import events as ev
 from laconic.expectation import Expected
 from laconic.meter import Cost
-from laconic.usage import Usage
+from laconic.usage import TranscriptionUsage, Usage
 
 __all__ = [
     "Action",
@@ -86,6 +86,8 @@ class Charged(Notice):
     status: str
     usage: Usage | None
     cost: Cost
+    kind: str
+    """`reply`, `out_of_band`, or `summary`."""
     expected: Expected | None = None
     """What we reckoned it would read, before its usage was seen; None where its beginning was not seen."""
 
@@ -95,6 +97,7 @@ class Transcribed(Notice):
     """The transcription of a user item was counted."""
 
     item_id: str
+    usage: TranscriptionUsage | None
     cost: Cost
 
 

@@ -245,7 +245,7 @@ class Session:
         if (usage is not None or summary is not None) and usage != Usage():
             rates = self._find(model) or self._remembering.past.summary_rates
             cost = self.meter.aside(f"summary {ask_id}", "summary", usage, rates)
-            self._actions.append(Charged(f"summary {ask_id}", "completed", usage, cost))
+            self._actions.append(Charged(f"summary {ask_id}", "completed", usage, cost, "summary"))
         self._remembering.summarised(ask_id, summary)
         self._edit(now)
 
@@ -361,7 +361,7 @@ class Session:
         usage = TranscriptionUsage.from_wire(event.usage)
         cost = self.meter.transcription(event.item_id, usage, item.audio_ms if item else 0)
         self.alternatives.transcribed(event.item_id, event.transcript, cost)
-        self._actions.append(Transcribed(event.item_id, cost))
+        self._actions.append(Transcribed(event.item_id, usage, cost))
 
     def _count_response(self, event: ev.ResponseDone) -> None:
         response = event.response
@@ -372,7 +372,7 @@ class Session:
         kind = "summary" if ours else "out_of_band" if out_of_band else "reply"
         cost = self.meter.response(response_id, status, usage, kind=kind)
         expected = self._foreseen.expected if self._foreseen is not None else None
-        self._actions.append(Charged(response_id, status, usage, cost, expected))
+        self._actions.append(Charged(response_id, status, usage, cost, kind, expected))
         if out_of_band and not ours:
             self.alternatives.aside(cost)
         if out_of_band:

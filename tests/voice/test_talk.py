@@ -14,6 +14,7 @@ import pytest
 
 from laconic import events as ev
 from laconic.client.endpoints import Endpoint
+from laconic.client.summaries import Writer
 from laconic.client.summarise import Summary
 from laconic.edits import Insert
 from laconic.errors import Dropped, LaconicError, NoDevice, Refused, Unreachable
@@ -24,7 +25,6 @@ from laconic.usage import Usage
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import CHUNK_BYTES, Duplex, join
 from laconic.voice.playout import Played, PlayOut
-from laconic.voice.summaries import Writer
 from laconic.voice.talk import Talk
 from laconic.written import message
 

@@ -31,6 +31,7 @@ from laconic.client.dial import dial
 from laconic.client.endpoints import DEFAULT_MODEL, Endpoint, endpoint, named, provider
 from laconic.client.laws_file import load_laws, save_laws
 from laconic.client.settings import SessionSettings
+from laconic.client.summaries import Writer, written_by
 from laconic.currencies import Currency
 from laconic.errors import BadInput
 from laconic.events import Raw
@@ -42,7 +43,6 @@ from laconic.terminal.lines import Lines
 from laconic.terminal.page import Page
 from laconic.terminal.words import Words
 from laconic.voice.clock import Clock
-from laconic.voice.summaries import Writer, written_by
 from laconic.voice.talk import Talk
 
 if TYPE_CHECKING:

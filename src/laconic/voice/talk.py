@@ -28,6 +28,7 @@ from laconic import events as ev
 from laconic.choosing import Auto
 from laconic.client import refusals
 from laconic.client.endpoints import Endpoint
+from laconic.client.summaries import Summaries, Writer
 from laconic.errors import Dropped, Refused, Unreachable
 from laconic.events import Raw
 from laconic.items import Wire
@@ -36,7 +37,6 @@ from laconic.session import MemoryTold, Notice, Session, Summarise, ToApp, ToSer
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import CHUNK_BYTES, CHUNK_MS, Duplex
 from laconic.voice.playout import Played
-from laconic.voice.summaries import Summaries, Writer
 
 __all__ = ["Connection", "Status", "Talk", "View"]
 

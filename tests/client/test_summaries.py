@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from laconic import events as ev
+from laconic.client.summaries import Summaries, Writer
 from laconic.client.summarise import Summary
 from laconic.errors import SummaryFailed
 from laconic.plans import Ask, Past, Plan, Steps
 from laconic.session import Charged, MemoryTold, Notice, Session, Summarise
 from laconic.usage import Usage
-from laconic.voice.summaries import Summaries, Writer
 
 Wire = dict[str, Any]
 USAGE = Usage(text_in=800, text_out=200)
@@ -208,7 +208,7 @@ async def test_a_service_that_refuses_to_write_one_is_quoted() -> None:
 
 
 async def test_a_service_that_never_writes_one_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("laconic.voice.summaries._PATIENCE_S", 0.01)
+    monkeypatch.setattr("laconic.client.summaries._PATIENCE_S", 0.01)
     desk = Desk(None)
     desk.ask()
     await until(lambda: desk.memory.got)
