@@ -1,17 +1,19 @@
 """One generated conversation, from the first word to the last: caller, session, WebSocket and stand-in.
 
 The caller of `generated` talks to the stand-in service over loopback, with the engine in between as any app would
-have it: replies are played out and what was heard of them is reported, a barge-in stops them, summaries are asked of a
-text model when the session wants one. Time is the amount of sound that was sent (the stand-in in sample time), so an
+have it: replies are played out and what was heard of them is reported, a barge-in stops them, and when the session
+wants a summary it is asked of the stand-in's chat endpoint over HTTP, with the instructions a real model gets. Time is the amount of sound that was sent (the stand-in in sample time), so an
 hour takes as long as the machine needs to carry and count it, and comes out the same every time.
 
 Sound goes out in steps of 160 ms. Behind each step goes a question the stand-in must refuse; its refusal says that
 everything caused by the sound has arrived. What the session wants sent goes out with the next step, so an edit is
-answered 160 ms after it was wished for: about what a far service takes.
+answered 160 ms after it was wished for: about what a far service takes. A summary is handed over one second of sound
+after it was asked for, however long its request took.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections import Counter, deque
@@ -26,15 +28,17 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from laconic import events as ev
 from laconic.actions import Charged, EditFailed, Summarise, ToApp, ToService
+from laconic.client.chat_endpoints import ChatEndpoint
+from laconic.client.summarise import Summary, summarise
 from laconic.laws import Laws, prior
 from laconic.meter import Meter
 from laconic.rates import Rates, RateTable
 from laconic.session import Session
 from laconic.simulator.habits import Habits
-from laconic.simulator.ids import Ids
 from laconic.simulator.minds import Facts
 from laconic.simulator.parts import Parts
 from laconic.simulator.server import StandIn, serve
+from laconic.summary_prompt import summary_instructions
 from laconic.tokens import text_tokens
 from laconic.usage import Usage
 
@@ -46,7 +50,6 @@ TRANSCRIBER = "gpt-4o-mini-transcribe"
 _QUIET = base64.b64encode(bytes(48 * STEP_MS)).decode()
 _SUMMARY_LATENCY_S = 1.0
 _ASK_WITHIN_MS = 60_000
-_SUMMARISE = "Summarize this conversation. Keep every fact, name and number, and what was promised."
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +171,11 @@ class _Talk:
             summary_model=cell.summary_model,
         )
         self._seed = _Seed() if cell.memory == "seed" else None
-        self._chats = Ids("chat")
+        self._chat = ChatEndpoint("simulator", standin.chat_url, model=cell.summary_model)
         self._speaker = _Speaker()
         self.now = 0.0
         self._barriers = count(1)
-        self._summaries: list[tuple[float, Summarise]] = []
+        self._summaries: deque[tuple[float, str, asyncio.Task[Summary]]] = deque()
         self.hour = Hour()
         self._reply_done = False
         self._responding = False
@@ -221,7 +224,7 @@ class _Talk:
         for item_id, ms in self._speaker.play(STEP_MS):
             self._heard_ms = ms
             self.session.heard(item_id, ms, self.now)
-        self._summarise()
+        await self._hand_over_summaries()
         if self.session.deadline is not None and self.session.deadline <= self.now:
             self.session.tick(self.now)
         await self._act()
@@ -240,7 +243,8 @@ class _Talk:
                 case ToApp(event=event):
                     self._hear(event)
                 case Summarise():
-                    self._summaries.append((self.now + _SUMMARY_LATENCY_S, action))
+                    making = asyncio.create_task(self._summary(action), name=f"summary {action.id}")
+                    self._summaries.append((self.now + _SUMMARY_LATENCY_S, action.id, making))
                     self.hour.summaries += 1
                 case Charged(response_id=response_id, usage=usage):
                     self._done.append((response_id, usage))
@@ -272,17 +276,16 @@ class _Talk:
         if self._seed is not None and (item_id := self._seed.received(event)) is not None:
             self.session.from_app(json.dumps({"type": "conversation.item.delete", "item_id": item_id}), self.now)
 
-    def _summarise(self) -> None:
-        """Hand over the summaries that are ready. They are made by the stand-in's chat endpoint."""
+    async def _summary(self, ask: Summarise) -> Summary:
+        wanted = summary_instructions("en", ask.max_tokens)
+        return await summarise(self._chat, text=ask.text, instructions=wanted, max_tokens=ask.max_tokens)
+
+    async def _hand_over_summaries(self) -> None:
+        """Give the session those whose time has come."""
         while self._summaries and self._summaries[0][0] <= self.now:
-            _, ask = self._summaries.pop(0)
-            messages = [{"role": "system", "content": _SUMMARISE}, {"role": "user", "content": ask.text}]
-            request = {"model": self._cell.summary_model, "messages": messages, "max_completion_tokens": ask.max_tokens}
-            _, answer = self._standin.chat.answer(json.dumps(request).encode(), self._chats)
-            used = answer["usage"]
-            usage = Usage(text_in=used["prompt_tokens"], text_out=used["completion_tokens"])
-            summary = answer["choices"][0]["message"]["content"]
-            self.session.summarised(ask.id, summary, self.now, usage=usage, model=self._cell.summary_model)
+            _, ask_id, making = self._summaries.popleft()
+            made = await making
+            self.session.summarised(ask_id, made.text, self.now, usage=made.usage, model=made.model)
 
     # --- the caller --------------------------------------------------------------------------------------------
 

@@ -46,9 +46,9 @@ cut short by the caller; one turn in twelve of four words or more has a pause th
 is answered too early (a ghost turn). Seeded: every run of a cell is the same.
 Sound is a tone, understood by its loudness: what it would sound like has no part
 in the bill. Replies are played out in sample time and what was heard is reported.
-Instructions: {INSTRUCTIONS_TOKENS} tokens. Transcription: {TRANSCRIBER}. Summaries: the stand-in's
-chat endpoint, which writes them out of the text and nothing else, at the prices
-of {_SUMMARISER}; they come a second after they are asked for.
+Instructions: {INSTRUCTIONS_TOKENS} tokens. Transcription: {TRANSCRIBER}. Summaries: asked as
+always, over HTTP, of the stand-in's chat endpoint, which writes them out of the text
+and nothing else, at the prices of {_SUMMARISER}; they come a second after the asking.
 Usage is counted by the stand-in's laws; of the responses the share given as hits
 reads what the cache promises, the others nothing, in even alternation. The fixed
 memories are told these laws (--untold: they have the model's prior); auto never is.
