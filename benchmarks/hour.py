@@ -2,8 +2,9 @@
 
 The caller of `generated` talks to the stand-in service over loopback, with the engine in between as any app would
 have it: replies are played out and what was heard of them is reported, a barge-in stops them, and when the session
-wants a summary it is asked of the stand-in's chat endpoint over HTTP, with the instructions a real model gets. Time is the amount of sound that was sent (the stand-in in sample time), so an
-hour takes as long as the machine needs to carry and count it, and comes out the same every time.
+wants a summary it is asked of the stand-in's chat endpoint over HTTP, with the instructions a real model gets. Time
+is the amount of sound that was sent (the stand-in in sample time), so an hour takes as long as the machine needs to
+carry and count it, and comes out the same every time.
 
 Sound goes out in steps of 160 ms. Behind each step goes a question the stand-in must refuse; its refusal says that
 everything caused by the sound has arrived. What the session wants sent goes out with the next step, so an edit is
