@@ -20,12 +20,10 @@ import msgspec
 
 from laconic.dialects import GA_NAMES
 from laconic.items import Wire
+from laconic.payload import Raw, payload_bytes, stepped_over
 from laconic.shapes import SHAPES
 
 __all__ = ["EVENTS", "Event", "Raw", "Unknown", "payload_bytes", "read", "wire"]
-
-Raw = str | bytes
-"""A message as it came off or goes onto the wire: JSON text, decoded or not."""
 
 Maybe = str | None | msgspec.UnsetType
 """A field that may be absent, which `previous_item_id` distinguishes from null."""
@@ -451,6 +449,20 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 def read(raw: Raw) -> Event:
     """Read one message, whoever sent it, in either dialect. Never fails: what cannot be read is `Unknown`."""
+    short = stepped_over(raw)
+    if short is not None:
+        around, payload = short
+        event = _read(around)
+        if isinstance(event, ResponseOutputAudioDelta):
+            msgspec.structs.force_setattr(event, "delta", payload)
+            return event
+        if isinstance(event, InputAudioBufferAppend):
+            msgspec.structs.force_setattr(event, "audio", payload)
+            return event
+    return _read(raw)
+
+
+def _read(raw: Raw) -> Event:
     try:
         name = _peek.decode(raw).type
     except _UNREADABLE as error:
@@ -476,12 +488,3 @@ def wire(raw: Raw) -> Wire:
     if not isinstance(found, dict):
         raise ValueError("not a JSON object")
     return found
-
-
-def payload_bytes(field: msgspec.Raw) -> int:
-    """How many bytes a base64 string field holds, from its length alone. 0 for anything but a string."""
-    text = memoryview(field)
-    if len(text) < 6 or text[0] != 0x22:
-        return 0
-    padding = (text[-2] == 0x3D) + (text[-3] == 0x3D)
-    return (len(text) - 2) * 3 // 4 - padding
