@@ -347,12 +347,24 @@ def test_what_a_script_does_not_cover_is_said(script: Mind) -> None:
     assert "no answer" in script.answer([HeardItem("tool", "{}", "output", "other")]).text
 
 
+def test_what_a_script_does_not_cover_another_mind_may_answer(tmp_path: Path) -> None:
+    path = tmp_path / "weather.toml"
+    path.write_text('otherwise = "facts"\n' + SCRIPT, encoding="utf-8")
+    both = mind(str(path))
+    name = user("My name is Marco.")
+    assert both.answer([name, HeardItem("assistant", "Hello."), user("What is my name?")]).text == "Your name is Marco."
+    assert both.answer([name, user("Write it down.")]).text == "Written, not spoken."
+
+
 @pytest.mark.parametrize(
     ("toml", "sentence"),
     [
         ("reply = ", "not valid TOML"),
         ("", r"must hold \[\[reply\]\] tables"),
         ("volume = 3\n[[reply]]\ntext = 'a'", r"must hold \[\[reply\]\] tables"),
+        ("otherwise = 'echo'", r"must hold \[\[reply\]\] tables"),
+        ("otherwise = 'nobody'\n[[reply]]\ntext = 'a'", "'otherwise' must be one of echo, small_talk, facts"),
+        ("otherwise = ['echo']\n[[reply]]\ntext = 'a'", "'otherwise' must be one of echo, small_talk, facts"),
         ("reply = [3]", "reply 1 .* is not a table"),
         ("[[reply]]\ntext = 'a'\n[[reply]]\nwhen = 'b'", "Neither a text nor a call stands in reply 2"),
         ("[[reply]]\ntext = 3", "'text' must be a text in reply 1"),

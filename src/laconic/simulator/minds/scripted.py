@@ -17,7 +17,8 @@ A script is a TOML file of `[[reply]]` tables; the first that fits answers. Exam
 
 `when` is a regular expression, searched in what the user has said since the last reply, regardless of case.
 `output_of` fits when the newest item is that function's output; if it is a JSON object its fields fill the braces,
-as the named groups of `when` do. A table with neither always fits.
+as the named groups of `when` do. A table with neither always fits. What no table fits, another mind may answer:
+`otherwise = "facts"` (or small_talk, or echo) before the first table.
 """
 
 from __future__ import annotations
@@ -31,9 +32,18 @@ from pathlib import Path
 from typing import Any, cast
 
 from laconic.errors import BadInput
-from laconic.simulator.minds.reply import HeardItem, Reply, language, last_said
+from laconic.simulator.minds.facts import Facts
+from laconic.simulator.minds.reply import Echo, HeardItem, Mind, Reply, language, last_said
+from laconic.simulator.minds.small_talk import SmallTalk
 
-__all__ = ["Scripted"]
+__all__ = ["BUILT_IN", "Scripted"]
+
+BUILT_IN: dict[str, type[Echo] | type[SmallTalk] | type[Facts]] = {
+    "echo": Echo,
+    "small_talk": SmallTalk,
+    "facts": Facts,
+}
+"""The minds that need no script, by their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +87,14 @@ class Scripted:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadInput(f"The script {path} is not valid TOML: {error}") from error
         replies = table.get("reply")
-        if not isinstance(replies, list) or not replies or set(table) - {"reply"}:
-            raise BadInput(f"The script {path} must hold [[reply]] tables, at least one, and nothing else")
+        if not isinstance(replies, list) or not replies or set(table) - {"reply", "otherwise"}:
+            raise BadInput(
+                f"The script {path} must hold [[reply]] tables, at least one, and beside them only 'otherwise'"
+            )
+        otherwise = table.get("otherwise")
+        if otherwise is not None and (not isinstance(otherwise, str) or otherwise not in BUILT_IN):
+            raise BadInput(f"'otherwise' must be one of {', '.join(BUILT_IN)} in the script {path}")
+        self._otherwise: Mind | None = BUILT_IN[otherwise]() if otherwise is not None else None
         self._entries = [_entry(reply, f"reply {nth} of the script {path}") for nth, reply in enumerate(replies, 1)]
 
     def answer(
@@ -94,6 +110,8 @@ class Scripted:
             filled = entry.fills(said, newest)
             if filled is not None:
                 return _reply(entry, filled, lang)
+        if self._otherwise is not None:
+            return self._otherwise.answer(items, instructions, tools, lang)
         return Reply(text="My script has no answer to that.", lang=lang or "en")
 
 
