@@ -1,0 +1,81 @@
+"""What a session writes down and asks for while it runs: its rows, its allowance, and who may be told of it.
+
+These are the shapes between the pump and whatever keeps the books, so that neither knows the other's inside, and
+what stands in their place where nothing is configured: nothing is kept, and everything is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from laconic.meter import Charge
+
+__all__ = ["NO_BOOKS", "Allowance", "Books", "Row", "Unlimited"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One response, transcription or summary, as it stands in the ledger."""
+
+    session: str
+    id: str
+    """The response's id, or the item's for a transcription; with `session` it is unique."""
+    kind: str
+    """`reply`, `out_of_band`, `goodbye`, `summary` or `transcription`."""
+    at: datetime
+    """UTC."""
+    status: str
+    route: str
+    model: str
+    usage: dict[str, Any] | None
+    """As the service reported it, None if it did not."""
+    charges: tuple[Charge, ...]
+    unknown: int
+    """How many things the charges leave out, since nobody knows their price or size."""
+    currency: str
+    rates_version: str
+    laws: dict[str, Any]
+    memory: str
+    key: str | None = None
+    """The key's id, never the key."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    user: str | None = None
+
+
+class Books(Protocol):
+    """Where the rows go."""
+
+    async def write(self, rows: Sequence[Row]) -> None:
+        """Keep these rows; they are durable when this returns. A row that is there already is not written twice."""
+        ...
+
+
+class Allowance(Protocol):
+    """What one session may use of the limits it shares with others."""
+
+    async def lease(self, unit: str, amount: int) -> tuple[int, bool]:
+        """So much more may be used, and whether there is no more than that."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class NoBooks:
+    """Nothing is kept."""
+
+    async def write(self, rows: Sequence[Row]) -> None: ...
+
+
+class Unlimited:
+    """Nothing is limited."""
+
+    async def lease(self, unit: str, amount: int) -> tuple[int, bool]:
+        return amount, False
+
+    async def close(self) -> None: ...
+
+
+NO_BOOKS = NoBooks()
