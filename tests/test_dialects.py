@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from laconic.dialects import (
     GA_NAMES,
@@ -14,6 +16,7 @@ from laconic.dialects import (
     client_to_ga,
     dialect_of,
     server_to_beta,
+    server_to_ga,
     session_to_ga,
 )
 
@@ -203,3 +206,110 @@ def test_recorded_client_events_survive_both_ways(recordings: Path, name: str) -
 def test_a_response_without_input_keeps_none() -> None:
     said = client_to_ga({"type": "response.create", "response": {"modalities": ["text"]}})
     assert said == {"type": "response.create", "response": {"output_modalities": ["text"]}}
+
+
+# --- what a server said, in GA's spelling ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("beta", "ga"), sorted(GA_NAMES.items()))
+def test_a_servers_event_names(beta: str, ga: str) -> None:
+    assert server_to_ga({"type": beta, "event_id": "event_1"}) == {"type": ga, "event_id": "event_1"}
+    assert server_to_ga({"type": ga}) == {"type": ga}
+
+
+def test_a_servers_session_item_and_response_in_ga() -> None:
+    told = server_to_ga(
+        {"type": "session.created", "session": {"object": "realtime.session", "id": "s", **BETA_SESSION}}
+    )
+    assert told["session"] == {"object": "realtime.session", "id": "s", **GA_SESSION}
+    beta_item = {
+        "object": "realtime.item",
+        "id": "i",
+        "role": "assistant",
+        "content": [{"type": "audio", "transcript": "x"}],
+    }
+    ga_item = {"id": "i", "role": "assistant", "content": [{"type": "output_audio", "transcript": "x"}]}
+    assert server_to_ga({"type": "conversation.item.retrieved", "item": beta_item})["item"] == ga_item
+    response = {
+        "object": "realtime.response",
+        "id": "resp_1",
+        "status": "completed",
+        "output": [beta_item],
+        "modalities": ["text", "audio"],
+        "max_output_tokens": "inf",
+        "output_audio_format": "pcm16",
+        "voice": {"name": "alloy", "type": "openai"},
+        "temperature": None,
+        "usage": {"total_tokens": 3},
+        "metadata": None,
+    }
+    assert server_to_ga({"type": "response.done", "response": response})["response"] == {
+        "object": "realtime.response",
+        "id": "resp_1",
+        "status": "completed",
+        "output": [ga_item],
+        "output_modalities": ["audio"],
+        "max_output_tokens": "inf",
+        "audio": {
+            "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": {"name": "alloy", "type": "openai"}}
+        },
+        "usage": {"total_tokens": 3},
+        "metadata": None,
+    }
+
+
+def test_a_session_that_only_transcribes_has_events_of_its_own_in_beta() -> None:
+    """GA tells it by the session's type."""
+    flat = {"input_audio_format": "pcm16", "input_audio_transcription": {"model": "whisper-1"}}
+    nested = {
+        "type": "transcription",
+        "audio": {"input": {"format": {"type": "audio/pcm", "rate": 24000}, "transcription": {"model": "whisper-1"}}},
+    }
+    update = {"type": "transcription_session.update", "session": flat}
+    assert client_to_ga(update) == {"type": "session.update", "session": nested}
+    assert client_to_beta(client_to_ga(update)) == update
+    told = server_to_ga({"type": "transcription_session.updated", "session": flat})
+    assert told == {"type": "session.updated", "session": nested}
+    back = server_to_beta(told)
+    assert back is not None
+    assert back["type"] == "transcription_session.updated"
+
+
+def test_what_only_beta_has_is_kept_on_the_way_to_a_beta_service() -> None:
+    session = {"temperature": 0.8, "voice": "alloy", "output_audio_format": "pcm16-8000hz", "avatar": {}}
+    update = {"type": "session.update", "session": session}
+    kept = client_to_ga(update, keep=True)
+    assert kept["session"]["temperature"] == 0.8
+    assert kept["session"]["audio"] == {"output": {"voice": "alloy"}}
+    assert client_to_beta(kept) == update
+    asked = {"type": "response.create", "response": {"temperature": 0.8, "max_response_output_tokens": 5}}
+    assert client_to_ga(asked, keep=True)["response"] == {"temperature": 0.8, "max_output_tokens": 5}
+    assert client_to_beta(client_to_ga(asked, keep=True)) == asked
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["audio", "text", "assistant", "pcm16"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                ["audio", "input", "output", "format", "type", "role", "content", "modalities", "output_modalities",
+                 "usage", "input_audio_format", "turn_detection", "item", "voice"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(["session", "item", "response", "x"]), json_values))
+def test_no_shape_is_too_odd_to_be_carried_over(fields: dict[str, Any]) -> None:
+    """A number where an object belongs, an object where a string does: it passes, in some form, without an error."""
+    for name in ("session.update", "transcription_session.update", "session.updated", "x.y"):
+        event = {"type": name, **fields}
+        assert server_to_ga(event)["type"]
+        assert (server_to_beta(event) or {})["type"]
+        assert client_to_ga(event, keep=True)["type"]
+        assert client_to_beta(event)["type"]

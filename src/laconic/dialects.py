@@ -12,12 +12,22 @@ speech-to-speech sends `created` beside GA deltas; xAI sends GA names around bet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
 from laconic.items import Wire
 
-__all__ = ["GA_NAMES", "Dialect", "client_to_beta", "client_to_ga", "dialect_of", "server_to_beta", "session_to_ga"]
+__all__ = [
+    "BETA_NAMES",
+    "GA_NAMES",
+    "Dialect",
+    "client_to_beta",
+    "client_to_ga",
+    "dialect_of",
+    "server_to_beta",
+    "server_to_ga",
+    "session_to_ga",
+]
 
 Dialect = Literal["ga", "beta"]
 
@@ -32,7 +42,12 @@ GA_NAMES: dict[str, str] = {
 }
 """Beta event name → GA event name. Every other name is shared."""
 
-_BETA_NAMES = {ga: beta for beta, ga in GA_NAMES.items()}
+BETA_NAMES: dict[str, str] = {ga: beta for beta, ga in GA_NAMES.items()}
+"""GA event name → beta event name."""
+
+_TRANSCRIBING = "transcription_session."
+"""Beta has events of their own for sessions that only transcribe; GA tells by the session's type."""
+
 _BETA_PARTS = {"output_audio": "audio", "output_text": "text"}
 _GA_PARTS = {"audio": "output_audio", "text": "output_text"}
 _BETA_FORMATS = {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
@@ -58,7 +73,7 @@ def dialect_of(event: Mapping[str, Any]) -> Dialect | None:
     name = event.get("type", "")
     if name in GA_NAMES:
         return "beta"
-    if name in _BETA_NAMES:
+    if name in BETA_NAMES:
         return "ga"
     session: object = event.get("session")
     if isinstance(session, dict):
@@ -70,8 +85,12 @@ def dialect_of(event: Mapping[str, Any]) -> Dialect | None:
     return None
 
 
-def session_to_ga(session: Mapping[str, Any]) -> Wire:
-    """A session object in GA's nested shape, whatever it came in. Unknown fields stay where they are."""
+def session_to_ga(session: Mapping[str, Any], *, keep: bool = False) -> Wire:
+    """A session object in GA's nested shape, whatever it came in. Unknown fields stay where they are.
+
+    Settings that only beta has are dropped, because a GA service refuses a whole update for one of them; `keep`
+    leaves them too where they are, for a service that speaks beta.
+    """
     if "audio" in session and "modalities" not in session:
         return dict(session)
     rest = dict(session)
@@ -81,9 +100,12 @@ def session_to_ga(session: Mapping[str, Any]) -> Wire:
         if beta in rest:
             sound_in[ga] = rest.pop(beta)
     for beta, target in (("input_audio_format", sound_in), ("output_audio_format", sound_out)):
-        value = rest.pop(beta, None)
-        if isinstance(value, str) and value in _GA_FORMATS:
-            target["format"] = dict(_GA_FORMATS[value])
+        value: object = rest.get(beta)
+        known = isinstance(value, str) and value in _GA_FORMATS
+        if known:
+            target["format"] = dict(_GA_FORMATS[str(value)])
+        if known or not keep:
+            rest.pop(beta, None)
     for field in ("voice", "speed"):
         if field in rest:
             sound_out[field] = rest.pop(field)
@@ -93,8 +115,9 @@ def session_to_ga(session: Mapping[str, Any]) -> Wire:
         rest["output_modalities"] = ["audio"] if "audio" in modalities else ["text"]
     if "max_response_output_tokens" in rest:
         rest["max_output_tokens"] = rest.pop("max_response_output_tokens")
-    for field in _BETA_ONLY:
-        rest.pop(field, None)
+    if not keep:
+        for field in _BETA_ONLY:
+            rest.pop(field, None)
     shaped: Wire = {"type": "realtime", **rest}
     sides = {name: side for name, side in (("input", sound_in), ("output", sound_out)) if side}
     return shaped | ({"audio": sides} if sides else {})
@@ -105,40 +128,52 @@ def _object(value: object) -> Wire:
     return cast(Wire, value) if isinstance(value, dict) else {}
 
 
+def _list(value: object) -> list[Any]:
+    """A JSON list, or an empty one where something else stands."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
 def _session_to_beta(session: Mapping[str, Any]) -> Wire:
     flat = {key: value for key, value in session.items() if key not in _GA_ONLY}
-    audio = cast(Wire, flat.pop("audio", None) or {})
-    sound_in, sound_out = cast(Wire, audio.get("input") or {}), cast(Wire, audio.get("output") or {})
+    audio = _object(flat.pop("audio", None))
+    sound_in, sound_out = _object(audio.get("input")), _object(audio.get("output"))
     for beta, ga in _INPUT_FIELDS.items():
         if ga in sound_in:
             flat[beta] = sound_in[ga]
     for beta, side in (("input_audio_format", sound_in), ("output_audio_format", sound_out)):
-        name = cast(Wire, side.get("format") or {}).get("type")
-        if name in _BETA_FORMATS:
+        name: object = _object(side.get("format")).get("type")
+        if isinstance(name, str) and name in _BETA_FORMATS:
             flat[beta] = _BETA_FORMATS[name]
     for field in ("voice", "speed"):
         if field in sound_out:
             flat[field] = sound_out[field]
     if "output_modalities" in flat:
-        flat["modalities"] = ["text", "audio"] if "audio" in flat.pop("output_modalities") else ["text"]
+        flat["modalities"] = ["text", "audio"] if "audio" in _list(flat.pop("output_modalities")) else ["text"]
     if "max_output_tokens" in flat:
         flat["max_response_output_tokens"] = flat.pop("max_output_tokens")
     return flat
 
 
-def _response_to_beta(response: Mapping[str, Any]) -> Wire:
+def _response_to_ga(response: Wire) -> Wire:
+    shaped = session_to_ga(response)
+    shaped.pop("type", None)
+    if "output" in shaped:
+        shaped["output"] = _each(shaped["output"], _item_to_ga)
+    return shaped
+
+
+def _response_to_beta(response: Wire) -> Wire:
     flat = _session_to_beta(response)
     if "max_response_output_tokens" in flat:  # a response calls it what GA calls it
         flat["max_output_tokens"] = flat.pop("max_response_output_tokens")
     flat["object"] = response.get("object", "realtime.response")
-    flat["output"] = [_item_to_beta(item) for item in response.get("output") or ()]
-    usage = response.get("usage")
-    if usage:
-        flat["usage"] = _without_images(usage)
+    flat["output"] = _each(_list(response.get("output")), _item_to_beta)
+    if isinstance(usage := response.get("usage"), dict):
+        flat["usage"] = _without_images(cast(Wire, usage))
     return flat
 
 
-def _without_images(usage: Mapping[str, Any]) -> Wire:
+def _without_images(usage: Wire) -> Wire:
     """Beta's usage has no image counts."""
     cut: Wire = {}
     for key, value in usage.items():
@@ -149,11 +184,23 @@ def _without_images(usage: Mapping[str, Any]) -> Wire:
     return cut
 
 
-def _item_to_beta(item: Mapping[str, Any]) -> Wire:
+def _each(items: object, shape: Callable[[Wire], Wire]) -> Any:
+    """Every item of a list reshaped. What is no list of items passes as it is."""
+    if not isinstance(items, list):
+        return items
+    return [shape(cast(Wire, item)) if isinstance(item, dict) else item for item in cast("list[Any]", items)]
+
+
+def _item_to_beta(item: Wire) -> Wire:
     return _with_parts({"object": "realtime.item", **item}, _BETA_PARTS)
 
 
-def _item_to_ga(item: Mapping[str, Any]) -> Wire:
+def _given_to_beta(item: Wire) -> Wire:
+    """An item as an app gives it: without the `object` that only the service writes."""
+    return _with_parts(item, _BETA_PARTS)
+
+
+def _item_to_ga(item: Wire) -> Wire:
     return _with_parts({key: value for key, value in item.items() if key != "object"}, _GA_PARTS)
 
 
@@ -171,53 +218,91 @@ def _renamed(part: Wire, names: Mapping[str, str]) -> Wire:
     return part | {"type": names.get(kind, kind)} if isinstance(kind, str) else part
 
 
+def _reshaped(event: Mapping[str, Any], shapes: Mapping[str, Callable[[Wire], Wire]]) -> Wire:
+    """The event with the objects of these names reshaped. What is no object passes as it is."""
+    said = dict(event)
+    for field, shape in shapes.items():
+        if isinstance(said.get(field), dict):
+            said[field] = shape(said[field])
+    return said
+
+
+_TO_BETA: dict[str, Callable[[Wire], Wire]] = {
+    "session": lambda session: {"object": "realtime.session", **_session_to_beta(session)},
+    "response": _response_to_beta,
+    "item": _item_to_beta,
+}
+_TO_GA: dict[str, Callable[[Wire], Wire]] = {
+    "session": session_to_ga,
+    "response": _response_to_ga,
+    "item": _item_to_ga,
+}
+
+
 def server_to_beta(event: Mapping[str, Any]) -> Wire | None:
     """What a beta server would have said instead; None for events beta does not have (`conversation.item.done`)."""
-    name = event["type"]
+    name: str = event["type"]
     if name == "conversation.item.done":
         return None
-    said: Wire = {**event, "type": _BETA_NAMES.get(name, name)}
+    if _object(event.get("session")).get("type") == "transcription":
+        name = name.replace("session.", _TRANSCRIBING)
+    said = _reshaped(event, _TO_BETA) | {"type": BETA_NAMES.get(name, name)}
     said.pop("obfuscation", None)
-    if "session" in said:
-        said["session"] = {"object": "realtime.session", **_session_to_beta(said["session"])}
-    if "response" in said:
-        said["response"] = _response_to_beta(said["response"])
-    if "item" in said:
-        said["item"] = _item_to_beta(said["item"])
     return said
 
 
-def client_to_ga(event: Mapping[str, Any]) -> Wire:
-    """What a GA client would have said instead of this beta (or GA) client event."""
-    said = dict(event)
-    if said.get("type") in ("session.update", "transcription_session.update") and isinstance(said.get("session"), dict):
-        said |= {"type": "session.update", "session": session_to_ga(said["session"])}
-    if isinstance(said.get("item"), dict):
-        said["item"] = _item_to_ga(said["item"])
-    response: object = said.get("response")
-    if isinstance(response, dict):
-        settings = cast(Wire, response)
-        shaped = session_to_ga(settings)
-        shaped.pop("type", None)
-        if isinstance(shaped.get("input"), list):
-            shaped["input"] = [_item_to_ga(item) if isinstance(item, dict) else item for item in shaped["input"]]
-        said["response"] = shaped
+def server_to_ga(event: Mapping[str, Any]) -> Wire:
+    """What a GA server would have said instead.
+
+    It would have said `conversation.item.done` as well, of which translation.py keeps track.
+    """
+    name: str = event["type"]
+    said = _reshaped(event, _TO_GA) | {"type": GA_NAMES.get(name, name)}
+    if name.startswith(_TRANSCRIBING):
+        said |= {"type": name.removeprefix("transcription_"), "session": _transcribing(said.get("session"))}
     return said
+
+
+def _transcribing(session: object) -> Any:
+    return {**cast(Wire, session), "type": "transcription"} if isinstance(session, dict) else session
+
+
+def client_to_ga(event: Mapping[str, Any], *, keep: bool = False) -> Wire:
+    """What a GA client would have said instead of this beta (or GA) client event.
+
+    `keep`: what only beta has stays where it is (see `session_to_ga`).
+    """
+    said = _reshaped(
+        event,
+        {
+            "session": lambda session: session_to_ga(session, keep=keep),
+            "item": _item_to_ga,
+            "response": lambda response: _asked_to_ga(response, keep=keep),
+        },
+    )
+    if said.get("type") == "transcription_session.update":
+        said |= {"type": "session.update", "session": _transcribing(said.get("session"))}
+    return said
+
+
+def _asked_to_ga(response: Wire, *, keep: bool) -> Wire:
+    shaped = session_to_ga(response, keep=keep)
+    shaped.pop("type", None)
+    if "input" in shaped:
+        shaped["input"] = _each(shaped["input"], _item_to_ga)
+    return shaped
 
 
 def client_to_beta(event: Mapping[str, Any]) -> Wire:
     """What a beta server wants to hear instead of this GA client event."""
-    said = dict(event)
-    if isinstance(said.get("session"), dict):
-        said["session"] = _session_to_beta(said["session"])
-    if isinstance(said.get("item"), dict):
-        said["item"] = {key: value for key, value in _item_to_beta(said["item"]).items() if key != "object"}
-    response: object = said.get("response")
-    if isinstance(response, dict):
-        settings = cast(Wire, response)
-        shaped = _session_to_beta(settings)
-        if "input" in settings:
-            items = [_item_to_beta(item) for item in settings["input"]]
-            shaped["input"] = [{key: value for key, value in item.items() if key != "object"} for item in items]
-        said["response"] = shaped
+    said = _reshaped(event, {"session": _session_to_beta, "item": _given_to_beta, "response": _asked_to_beta})
+    if said.get("type") == "session.update" and _object(event.get("session")).get("type") == "transcription":
+        said["type"] = "transcription_session.update"
     return said
+
+
+def _asked_to_beta(response: Wire) -> Wire:
+    shaped = _session_to_beta(response)
+    if "input" in shaped:
+        shaped["input"] = _each(shaped["input"], _given_to_beta)
+    return shaped
