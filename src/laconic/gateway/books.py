@@ -24,14 +24,17 @@ class Row:
     id: str
     """The response's id, or the item's for a transcription; with `session` it is unique."""
     kind: str
-    """`reply`, `out_of_band`, `goodbye`, `summary` or `transcription`."""
+    """`reply`, `out_of_band`, `goodbye`, `summary` or `transcription`; `session`, at its end, for what is billed for the
+    session as a whole and for its time. The ledger itself writes `lost` (a gateway died; what it may have used) and
+    `correction` (what an unknown row turned out to be)."""
     at: datetime
     """UTC."""
     status: str
     route: str
     model: str
+    """The name its prices are found by; for a transcription or a summary the model that made it."""
     usage: dict[str, Any] | None
-    """As the service reported it, None if it did not."""
+    """As the service reports it (`Usage.to_wire`), None if it did not; of a `session` `duration_ms` and `messages`."""
     charges: tuple[Charge, ...]
     unknown: int
     """How many things the charges leave out, since nobody knows their price or size."""
@@ -43,6 +46,9 @@ class Row:
     """The key's id, never the key."""
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     user: str | None = None
+    at_most: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What the unknown part can have used at most, by unit (`nanodollars`, `tokens`, `ms`). Shared budgets count it as
+    used until a correction says better."""
 
 
 class Books(Protocol):
