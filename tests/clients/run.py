@@ -1,101 +1,176 @@
-"""Real client libraries, unmodified, each in an environment of its own, hold a spoken conversation with the stand-in.
+"""Real client libraries, unmodified, each in an environment of its own, hold the conversation of conversation.toml.
 
-    python tests/clients/run.py            # all of versions.toml
-    python tests/clients/run.py openai     # one
+    python tests/clients/run.py                  # all of versions.toml, with the stand-in directly
+    python tests/clients/run.py openai agents    # these
 
 For each: the environment is made if it is not there, a stand-in is started as a process, and the client's script is
-run with the stand-in's base URL and a folder of recorded speech. The script says OK and leaves with 0, or tells why
-not.
-Environments lie under .venvs/, named for what is in them, and are kept.
+run with a base URL and a folder: the conversation, and what is said in it as sound. The script checks what the client
+heard, and tells which events it saw. Environments lie under .venvs/, named for what is in them, and are kept.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 import venv
 import wave
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-import soxr
-
-from laconic import scenarios
+from laconic.simulator.speech import RATE, Speech
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-CLIPS = {"name": "Hello. My name is Marco.", "weather": "How is the weather today?", "stop": "Wait, stop, please."}
-RATE = 24_000
+BEFORE_MS, BEHIND_MS = 200, 500
+FAST = ("--latency-ms", "20", "--transcription-latency-ms", "60", "--speedup", "20", "--voice-engine", "espeak")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a client saw."""
+
+    events: dict[str, int] | None
+    """How many events of which type, where the client shows them."""
+    more: dict[str, Any]
+    took_s: float
 
 
 def versions() -> dict[str, dict[str, Any]]:
     """The clients, by name."""
-    return tomllib.loads((HERE / "versions.toml").read_text(encoding="utf-8"))
+    return _toml("versions.toml")
 
 
 def environment(name: str) -> Path:
-    """The interpreter of a client's environment, made now if need be. Raises CalledProcessError."""
-    packages: list[str] = versions()[name]["packages"]
+    """The folder of a client's environment, made now if need be. Raises CalledProcessError."""
+    client = versions()[name]
+    packages: list[str] = client.get("pip") or client["npm"]
     mark = hashlib.blake2b("\n".join(packages).encode(), digest_size=4).hexdigest()
     folder = ROOT / ".venvs" / f"client-{name}-{mark}"
-    python = folder / "bin" / "python"
     made = folder / "made"
     if not made.exists():
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        if "pip" in client:
+            venv.create(folder, with_pip=True, clear=True)
+            subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", *packages], check=True)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "package.json").write_text('{"private": true, "type": "module"}')
+            quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
+            subprocess.run(["npm", "install", *quiet, *packages], cwd=folder, check=True)
         made.touch()
-    return python
+    return folder
 
 
-def talk(name: str) -> str:
-    """Run one client against a stand-in; what it printed. Raises AssertionError with its words if it failed."""
+def talk(name: str) -> Told:
+    """One client with the stand-in. Raises AssertionError with its words if anything was not as written."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_conversation(folder)
+        with stand_in(folder) as base_url:
+            return run(name, base_url, folder)
+
+
+def run(name: str, base_url: str, folder: Path) -> Told:
+    """One client with whatever stands at a URL."""
     client = versions()[name]
-    python = environment(name)
-    with tempfile.TemporaryDirectory() as folder, stand_in() as base_url:
-        _clips(Path(folder))
-        strict = ["-W", "error"] if client["strict_warnings"] else []
-        command = [python, *strict, str(HERE / client["script"]), base_url, folder]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    said = f"{result.stdout}{result.stderr}"
-    assert result.returncode == 0, said
-    return said
+    place = environment(name)
+    script = HERE / client["script"]
+    if "pip" in client:
+        strict = ["-W", "error"] if client.get("strict_warnings") else []
+        command: Sequence[str | Path] = [place / "bin" / "python", *strict, script]
+    else:  # modules are looked for beside the script
+        for module in HERE.glob("*.mjs"):
+            shutil.copy(module, place)
+        command = ["node", place / client["script"]]
+    began = time.monotonic()
+    result = subprocess.run([*command, base_url, folder], capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, f"{name}: {result.stdout[-4000:]}{result.stderr[-4000:]}"
+    told = json.loads(result.stdout.splitlines()[-1])
+    return Told(told.pop("events"), told, time.monotonic() - began)
 
 
 @contextmanager
-def stand_in(*options: str) -> Generator[str]:
-    """A stand-in as a process of its own; its base URL."""
-    command = [sys.executable, "-m", "laconic", "simulate", "--port", "0", "--mind", str(HERE / "mind.toml"), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def stand_in(folder: Path, *options: str) -> Generator[str]:
+    """A stand-in as a process of its own; its base URL. `folder` is one that `write_conversation` wrote."""
+    command = ["simulate", "--port", "0", "--mind", str(folder / "mind.toml"), "--clips", str(folder), *FAST, *options]
+    with process(*command) as line:
+        yield line.split("?")[0].removesuffix("/realtime")
+
+
+@contextmanager
+def process(*command: str) -> Generator[str]:
+    """A command of ours, until the block is left; its first line, which says where it listens."""
+    with subprocess.Popen([sys.executable, "-m", "laconic", *command], stdout=subprocess.PIPE, text=True) as running:
         try:
-            line = cast("Any", process.stdout).readline()
-            assert line.startswith("ws://"), line
-            yield line.split("?")[0].removesuffix("/realtime")
+            line: str = cast("Any", running.stdout).readline()
+            assert line, f"{command[0]} did not start"
+            yield line
         finally:
-            process.terminate()
+            running.terminate()
 
 
-def _clips(folder: Path) -> None:
-    """Recorded speech for the scripts: WAVs at 24 kHz with half a second before them and one behind."""
-    lines = {line.text: line for line in scenarios.load("introduction").lines}
-    for name, text in CLIPS.items():
-        samples = np.frombuffer(lines[text].pcm(), "<i2").astype(np.float32)
-        sound = soxr.resample(samples, scenarios.CLIP_RATE, RATE).astype("<i2").tobytes()
-        with wave.open(str(folder / f"{name}.wav"), "wb") as wav:
+def write_conversation(folder: Path) -> None:
+    """For the caller: conversation.json, and its sound as .pcm. For the stand-in: mind.toml, and the words as .wav."""
+    voice = Speech("espeak", voice="cedar")
+    talk: list[dict[str, Any]] = []
+    for nth, line in enumerate(_toml("conversation.toml")["exchange"], start=1):
+        clip = f"{nth:02}.pcm"
+        pcm = voice.say(line["say"]).pcm
+        (folder / clip).write_bytes(bytes(BEFORE_MS * 48) + pcm + bytes(BEHIND_MS * 48))
+        with wave.open(str(folder / f"{nth:02}.wav"), "wb") as wav:
             wav.setnchannels(1)
             wav.setsampwidth(2)
             wav.setframerate(RATE)
-            wav.writeframes(bytes(RATE) + sound + bytes(2 * RATE))
+            wav.writeframes(pcm)
+        (folder / f"{nth:02}.txt").write_text(line["say"], encoding="utf-8")
+        standing = {"reply": line.get("reply") or line["know"], "clip": clip}
+        plain = {"typed": False, "tool": None, "cut_in_ms": 0}
+        talk.append({key: value for key, value in (plain | line | standing).items() if key != "know"})
+    (folder / "conversation.json").write_text(json.dumps(talk), encoding="utf-8")
+    (folder / "mind.toml").write_text(_mind(_toml("conversation.toml")["exchange"]), encoding="utf-8")
+
+
+def _mind(talk: list[dict[str, Any]]) -> str:
+    """The script of the stand-in's mind. The newest question stands first: it may follow one that was not answered."""
+    replies: list[dict[str, Any]] = [
+        {"output_of": "get_weather", "text": "It is {sky} and {degrees} degrees in {city}, so {advice}."}
+    ]
+    for line in reversed(talk):
+        if "tool" in line:
+            replies.append({"call": "get_weather", "arguments": {"city": line["tool"]["city"]}})
+        elif "reply" in line:
+            replies.append({"text": line["reply"]})
+        else:
+            continue
+        replies[-1]["when"] = re.escape(line["say"])
+    tables = ["\n".join(f"{key} = {_value(value)}" for key, value in reply.items()) for reply in replies]
+    return "\n\n".join(['otherwise = "facts"', *(f"[[reply]]\n{table}" for table in tables)])
+
+
+def _value(value: Any) -> str:
+    """A value in TOML; its strings are JSON's."""
+    if isinstance(value, str):
+        return json.dumps(value)
+    return "{" + ", ".join(f"{key} = {json.dumps(one)}" for key, one in value.items()) + "}"
+
+
+def _toml(name: str) -> dict[str, Any]:
+    return tomllib.loads((HERE / name).read_text(encoding="utf-8"))
 
 
 def main() -> int:
     for name in sys.argv[1:] or versions():
-        print(f"{name}: {talk(name).strip()}", flush=True)
+        told = talk(name)
+        print(f"{name}: {told.took_s:.1f} s, {sum((told.events or {}).values())} events, {told.more}", flush=True)
     return 0
 
 

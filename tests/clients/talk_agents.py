@@ -1,71 +1,119 @@
 # The library is installed in this script's own environment only.
 # pyright: reportMissingImports=false, reportUntypedFunctionDecorator=false
-"""`openai-agents` against a stand-in: a RealtimeRunner is told a name, calls a tool, and speaks its answers.
+"""`openai-agents`: a RealtimeRunner with a tool, and a speaker that plays faster than life.
 
-Run as: python talk_agents.py BASE_URL CLIPS_FOLDER
+The library truncates by what its playback tracker was told, whenever the service hears speech. Ours is told that
+everything has been played, but for the reply the caller cuts into.
+
+Run as: python talk_agents.py BASE_URL FOLDER
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-import wave
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from agents import function_tool
-from agents.realtime import RealtimeAgent, RealtimeRunner
-
-asked: list[str] = []
-
-
-@function_tool
-def get_weather(city: str) -> str:
-    """The weather in a city."""
-    asked.append(city)
-    return '{"degrees": 12}'
+from agents.realtime import RealtimeAgent, RealtimeModelConfig, RealtimePlaybackTracker, RealtimeRunner
+from caller import CUT_IN_PACE_S, DETECTION, PATIENCE_S, Exchange, begun, exchanges, tell, weather
 
 
-async def talk(base_url: str, clips: Path) -> None:
+class Caller:
+    """A session, what came of it, and the speaker that plays it."""
+
+    def __init__(self, session: Any, tracker: RealtimePlaybackTracker) -> None:
+        self.session, self.tracker = session, tracker
+        self.events = aiter(session)
+        self.seen: Counter[str] = Counter()
+        self.cuts: list[tuple[str, int]] = []
+        self.interruptions = 0
+
+    async def say(self, line: Exchange, pace_s: float = 0.0) -> None:
+        if line.typed:
+            await self.session.send_message(line.say)
+        else:
+            for pcm in line.pieces():
+                await self.session.send_audio(pcm)
+                await asyncio.sleep(pace_s)
+
+    async def listen(self, line: Exchange, cut_in: Exchange | None) -> str:
+        """The words of the next reply that is no call. `cut_in` is said when enough of it has been played."""
+        played_ms, speaking = 0, None
+        while True:
+            event: Any = await asyncio.wait_for(anext(self.events), PATIENCE_S)
+            if event.type == "error":
+                raise AssertionError(event.error)
+            if event.type == "audio":
+                ms = len(event.audio.data) // 48
+                if cut_in is not None:
+                    ms = max(0, min(ms, line.cut_in_ms - played_ms))
+                    if played_ms + ms == line.cut_in_ms and speaking is None:
+                        speaking = asyncio.create_task(self.say(cut_in, CUT_IN_PACE_S))
+                played_ms += ms
+                if ms:
+                    self.tracker.on_play_ms(event.item_id, event.content_index, ms)
+            if event.type == "audio_interrupted":
+                self.interruptions += speaking is not None
+            if event.type == "raw_model_event" and event.data.type == "exception":
+                raise AssertionError(event.data)
+            if event.type != "raw_model_event" or event.data.type != "raw_server_event":
+                continue
+            message = event.data.data
+            self.seen[message["type"]] += 1
+            if message["type"] == "conversation.item.truncated":
+                self.cuts.append((message["item_id"], message["audio_end_ms"]))
+            if message["type"] == "response.done" and message["response"]["output"][-1]["type"] == "message":
+                response = message["response"]
+                assert response["status"] == ("completed" if cut_in is None else "cancelled"), response
+                assert played_ms > 1000, "less than a second of reply"
+                if speaking is not None:
+                    await speaking
+                return response["output"][-1]["content"][0]["transcript"]
+
+
+async def main(base_url: str, folder: Path) -> None:
+    talk = exchanges(folder)
+    asked: list[str] = []
+
+    @function_tool
+    def get_weather(city: str) -> str:
+        """The weather in a city."""
+        asked.append(city)
+        return weather(talk, city)
+
     agent = RealtimeAgent(name="weather", instructions="Be brief.", tools=[get_weather])
-    runner = RealtimeRunner(agent)
-    session = await runner.run(
-        model_config={
-            "url": f"{base_url}/realtime?model=gpt-realtime",
-            "api_key": "any",
-            "initial_model_settings": {
-                "turn_detection": {"type": "server_vad", "silence_duration_ms": 300},
-                "input_audio_transcription": {"model": "gpt-4o-transcribe"},
-            },
-        }
-    )
-    async with session:
-        events = aiter(session)
-
-        async def replies(clip: str, said: str) -> int:
-            """Say a clip; bytes of sound until the history holds a reply with these words."""
-            with wave.open(str(clips / f"{clip}.wav")) as wav:
-                pcm = wav.readframes(wav.getnframes())
-            for at in range(0, len(pcm), 4800):
-                await session.send_audio(pcm[at : at + 4800])
-            sound, words, over = 0, False, False
-            while not (words and over):
-                event: Any = await asyncio.wait_for(anext(events), 20)
-                if event.type == "error":
-                    raise AssertionError(event.error)
-                if event.type == "audio":
-                    sound += len(event.audio.data)
-                if event.type in ("history_updated", "history_added"):
-                    history: list[Any] = event.history if event.type == "history_updated" else [event.item]
-                    words = words or any(said in str(item) for item in history)
-                over = words and (over or event.type in ("audio_end", "agent_end"))
-            return sound
-
-        assert await replies("name", "Hello Marco, it is good to hear from you.") > 48_000
-        assert await replies("weather", "It is foggy and 12 degrees in London.") > 48_000
-    assert asked == ["London"], asked
-    print("OK, two replies in speech and one tool call")
+    tracker = RealtimePlaybackTracker()
+    config: RealtimeModelConfig = {
+        "url": f"{base_url}/realtime?model=gpt-realtime",
+        "api_key": "any",
+        "playback_tracker": tracker,
+        "initial_model_settings": {
+            "turn_detection": DETECTION,
+            "input_audio_transcription": {"model": "gpt-4o-transcribe"},
+        },
+    }
+    async with await RealtimeRunner(agent).run(model_config=config) as session:
+        caller = Caller(session, tracker)
+        said = False
+        for line, following in zip(talk, [*talk[1:], None], strict=True):
+            begun(line)
+            if not said:
+                await caller.say(line)
+            said = bool(line.cut_in_ms)
+            words = await caller.listen(line, following if said else None)
+            assert said or words == line.reply, words
+        history = str(session._history)  # noqa: SLF001, the events show pieces of it only
+    assert asked == [line.tool["city"] for line in talk if line.tool is not None], asked
+    assert [ms for _, ms in caller.cuts] == [line.cut_in_ms for line in talk if line.cut_in_ms], caller.cuts
+    assert caller.interruptions == 1, caller.interruptions
+    missing = [line.say for line in talk if line.say not in history]
+    missing += [line.reply for line in talk if line.reply not in history and not line.cut_in_ms]
+    assert not missing, f"not in the client's own history: {missing}"
+    tell(caller.seen)
 
 
 if __name__ == "__main__":
-    asyncio.run(talk(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))

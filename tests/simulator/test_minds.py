@@ -253,7 +253,10 @@ def test_questions_tell_nothing() -> None:
 def test_a_telling_is_acknowledged() -> None:
     assert asked(NAME) == "Nice to meet you, Marco! What shall we talk about?"
     assert asked(user("My favorite color is green.")).startswith("Your favorite color is green.")
-    assert asked(user("Please remember that it is Monday.")) == "All right, I will remember that."
+    monday = user("Please remember that it is Monday.")
+    assert asked(monday) == "All right, I will remember that."
+    what = user("What did I ask you to remember?")
+    assert asked(monday, assistant(asked(monday)), what) == "You asked me to remember that it is Monday."
     assert asked(user("はじめまして。私の名前はハルカです。")).startswith("ハルカさん、はじめまして。")
     assert asked(user("僕の趣味は釣りです。")).startswith("あなたの趣味は釣りなのですね。")
     assert asked(user("鍵は引き出しの中、と覚えてください。")) == "わかりました。覚えておきます。"

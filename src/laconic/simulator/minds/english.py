@@ -53,7 +53,9 @@ _TOLD = (
 )
 _MY = re.compile(rf"\bmy (?P<key>[a-z][a-z' ]{{1,40}}?) (?:is|are) (?P<called>called )?(?P<value>{_IN}+?){_END}", re.I)
 _REMEMBER = re.compile(
-    r"\b(?:please |now |do )*(?:remember|keep in mind)(?: that|:|,)? (?P<value>(?:[^.!?]|\.(?=\d)){4,})", re.IGNORECASE
+    r"\b(?:please |now |do )*(?:remember|keep in mind)(?: that|:|,)? (?!(?:that|this|them|those|these) *(?:[.,!?]|$))"
+    r"(?P<value>(?:[^.!?]|\.(?=\d)){4,})",
+    re.IGNORECASE,
 )
 _QUESTION = re.compile(
     r"^(?:and |so |well,? |but )?(?:what|who|where|when|how|do|does|can|could|is|are|which|tell me)\b", re.I
