@@ -25,6 +25,8 @@ class Habits:
     """Unix time of second 0, for `expires_at`."""
     rate_limits: bool = True
     """OpenAI tells them after `response.done`; Azure sent none in nine recordings."""
+    plays: bool = False
+    """Whether the service plays its replies itself, as in WebRTC and SIP calls, and truncates what is cut off."""
     ghost_usage_null: bool = False
     """What is told of a response cancelled before anything was made: null as in 2024, else zeros (COST.md 5)."""
     drift_after: int | None = None

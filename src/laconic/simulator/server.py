@@ -8,8 +8,9 @@ Addresses: `/v1/realtime?model=` (OpenAI), `/openai/v1/realtime?model=` (Azure, 
 is HTTP 401; everything else that is wrong with a connection is an `error` event after the 101 and then the close
 (PROTOCOL.md section 2). One `Service` per connection, woken at its deadline.
 
-Beside them, on the same port, a chat endpoint that writes summaries: POST to `/v1/chat/completions` (OpenAI),
-`/openai/v1/chat/completions` or `/openai/deployments/NAME/chat/completions?api-version=` (Azure).
+Beside them, on the same port, calls that are made by POST and joined from the side (calls.py), and a chat endpoint
+that writes summaries: POST to `/v1/chat/completions` (OpenAI), `/openai/v1/chat/completions` or
+`/openai/deployments/NAME/chat/completions?api-version=` (Azure).
 
 Mind, ears and voice work where they are called, on the event loop: a first reply takes some tens of milliseconds,
 and in exchange every conversation is the same every time.
@@ -26,16 +27,17 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from websockets.asyncio import server as websockets_server
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from laconic.dialects import Dialect
+from laconic.simulator import calls
+from laconic.simulator.calls import CALLS_PATH, HANGUP_PATH, Calls
 from laconic.simulator.chat import Chat
 from laconic.simulator.door import Door
 from laconic.simulator.faults import Faults
@@ -44,6 +46,7 @@ from laconic.simulator.hearing import Hearing
 from laconic.simulator.ids import Ids
 from laconic.simulator.parts import Parts
 from laconic.simulator.rejected import Rejected
+from laconic.simulator.running import Clock, Running
 from laconic.simulator.service import Service
 from laconic.simulator.speech import Speech
 
@@ -59,16 +62,6 @@ _PING_S = 20
 """Measured: 20.26 s (PROTOCOL.md section 2)."""
 _LARGEST_MESSAGE = 24 * 1024 * 1024
 """15 MiB of sound are 20 MiB of base64."""
-_QUIET_S = 1.0
-"""In sample time: after so long without a message, what is under way goes on without sound."""
-
-
-class Clock(Protocol):
-    """Time for the service, in seconds from any origin; it may run faster than life."""
-
-    def now(self) -> float: ...
-
-    async def sleep(self, seconds: float) -> None: ...
 
 
 class WallClock:
@@ -92,6 +85,8 @@ class StandIn:
     """One for each connection, newest last, for looking inside; they stay when the connection has gone."""
     chat: Chat = field(default_factory=Chat)
     """The chat endpoint: how it behaves, and what it was asked."""
+    calls: Calls = field(default_factory=Calls)
+    """The sessions that may be joined from the side."""
 
     @property
     def url(self) -> str:
@@ -147,6 +142,7 @@ async def serve(
             yield standin
         finally:
             switchboard.closing.set()
+            await switchboard.end_calls()
 
 
 @dataclass(slots=True)
@@ -163,13 +159,14 @@ class _Switchboard:
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Nobody waits any longer."""
     _chats: Ids = field(default_factory=lambda: Ids("chat"))
+    _calls: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     async def admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Before the 101: only wrong addresses and wrong keys are turned away here, and chat requests answered."""
         path, query = _address(request)
         posted = connection.body if isinstance(connection, Door) else None
-        chat = _CHAT_PATH.fullmatch(path)
-        if not (path in _PATHS if posted is None else chat):
+        chat, hangup = _CHAT_PATH.fullmatch(path), HANGUP_PATH.fullmatch(path)
+        if not (path in _PATHS if posted is None else chat or hangup or CALLS_PATH.fullmatch(path)):
             return _refusal(connection, HTTPStatus.NOT_FOUND, "not_found", f"Nothing answers at {path}.")
         if path == "/openai/v1/realtime" and "api-version" in query:  # so does Azure (PROTOCOL.md section 2)
             message = "Access denied: api-version is not allowed on the v1 path."
@@ -177,9 +174,18 @@ class _Switchboard:
         if self.keys is not None and not set(_keys(request)) & set(self.keys):
             message = "Incorrect API key provided."
             return _refusal(connection, HTTPStatus.UNAUTHORIZED, "invalid_api_key", message)
-        if posted is not None and chat is not None:
+        if posted is None:
+            return None
+        if chat is not None:
             return _json(connection, *await self._chat(posted, chat["deployment"]))
-        return None
+        try:
+            if hangup is not None:
+                self.standin.calls.hang_up(hangup["call"])
+                return connection.respond(HTTPStatus.OK, "")
+            return self._call(connection, request, posted)
+        except Rejected as no:
+            status = HTTPStatus.NOT_FOUND if hangup is not None else HTTPStatus.BAD_REQUEST
+            return _refusal(connection, status, no.code, no.message)
 
     async def _chat(self, posted: bytes, deployment: str | None) -> tuple[int, dict[str, Any]]:
         chat = self.standin.chat
@@ -191,111 +197,80 @@ class _Switchboard:
             await self.clock.sleep(chat.latency_s)
         return answer
 
+    def _call(self, connection: ServerConnection, request: Request, posted: bytes) -> Response:
+        """A call is made: its session begins. Raises Rejected."""
+        path, query = _address(request)
+        offer, settings = calls.offered(request.headers.get("Content-Type", ""), posted)
+        model = str((settings or {}).get("model") or query.get("model") or self.standin.model)
+        if (no := self._unservable(path.removesuffix("/calls"), model)) is not None:
+            raise no
+        habits = replace(self._habits(path.removesuffix("/calls"), model, "ga"), plays=True)
+        running = self._running(habits, self.faults(), path)
+        running.service.connected(self.clock.now(), settings)
+        call_id = self.standin.calls.open(running)
+        task = asyncio.create_task(running.run(), name="stand-in carries a call")
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        response = connection.respond(HTTPStatus.CREATED, calls.answer_to(offer))
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = "application/sdp"
+        response.headers["Location"] = f"{path}/{call_id}"
+        return response
+
+    async def end_calls(self) -> None:
+        """Nobody is there any more who could be called."""
+        for task in self._calls:
+            task.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+
     async def answer(self, connection: ServerConnection) -> None:
         """One connection, from its 101 to its end."""
         request = connection.request
         assert request is not None
         path, query = _address(request)
-        dialect: Dialect = "beta" if path in _BETA_PATHS else self.habits.dialect
-        model = query.get("model") or query.get("deployment") or ""
-        no = self._unservable(path, model, query)
-        if no is not None:
+        try:
+            if "call_id" in query:
+                call = self.standin.calls.find(query["call_id"])
+                await call.join(connection, aside=query.get("leg") != "caller")
+                return
+            dialect: Dialect = "beta" if path in _BETA_PATHS else self.habits.dialect
+            model = query.get("model") or query.get("deployment") or ""
+            no = self._unservable(path, model, transcription="intent" in query)
+            if no is not None:
+                raise no
+        except Rejected as no:
             await connection.send(json.dumps({"type": "error", "event_id": "event_0", "error": no.to_wire(None)}))
             await connection.close(3000, f"invalid_request_error.{no.code}")
             return
         faults = self.faults()
         if dialect == "ga" and request.headers.get("OpenAI-Beta"):
             faults.refuse_beta_shape = True
-        habits = replace(
+        await self._running(self._habits(path, model, dialect), faults, path).held_by(connection)
+
+    def _habits(self, path: str, model: str, dialect: Dialect) -> Habits:
+        return replace(
             self.habits,
             model=model if model.startswith(tuple(self.models)) else self.habits.model,
             dialect=dialect,
             epoch=int(time.time() - (0.0 if self.habits.sample_time else self.clock.now())),
             rate_limits=self.habits.rate_limits and path == "/v1/realtime",
         )
-        service = self.parts.service(habits, faults=faults, provider="openai" if path == "/v1/realtime" else "azure")
-        self.standin.services.append(service)
-        await _Conversation(connection, service, self.clock).run()
 
-    def _unservable(self, path: str, model: str, query: dict[str, str]) -> Rejected | None:
-        if "call_id" in query or "intent" in query:
-            return Rejected("invalid_value", "The stand-in has no calls to join and no transcription sessions.")
+    def _running(self, habits: Habits, faults: Faults, path: str) -> Running:
+        provider = "openai" if path.startswith("/v1/") else "azure"
+        service = self.parts.service(habits, faults=faults, provider=provider)
+        self.standin.services.append(service)
+        return Running(service, self.clock, self.standin.calls)
+
+    def _unservable(self, path: str, model: str, *, transcription: bool = False) -> Rejected | None:
+        if transcription:
+            return Rejected("invalid_value", "The stand-in has no transcription sessions.")
         if not model:
             return Rejected("missing_model", "You must provide a model parameter.", "model")
         if path == "/v1/realtime" and not model.startswith(tuple(self.models)):
             message = f"The model '{model}' does not exist or you do not have access to it."
             return Rejected("model_not_found", message, "model")
         return None
-
-
-class _Conversation:
-    """A service on a socket: what arrives goes in at once, what comes out goes out, and it is woken when it asks."""
-
-    def __init__(self, connection: ServerConnection, service: Service, clock: Clock) -> None:
-        self._connection, self._service, self._clock = connection, service, clock
-        self._stirred = asyncio.Event()
-
-    async def run(self) -> None:
-        self._service.connected(self._clock.now())
-        reading = asyncio.create_task(self._read(), name="stand-in reads")
-        try:
-            await self._speak(reading)
-        except ConnectionClosed:
-            pass
-        finally:
-            reading.cancel()
-            self._service.disconnected()
-
-    async def _read(self) -> None:
-        try:
-            async for raw in self._connection:
-                self._service.receive(raw, self._clock.now())
-                self._stirred.set()
-        finally:
-            self._stirred.set()
-
-    async def _speak(self, reading: asyncio.Task[None]) -> None:
-        while not reading.done():
-            self._stirred.clear()
-            for message in self._service.outbox():
-                await self._connection.send(message)
-            if self._service.closing is not None:
-                await self._hang_up(*self._service.closing)
-                return
-            if not self._stirred.is_set():
-                await self._wait()
-        if not reading.cancelled():
-            reading.result()  # a mistake of ours must not pass for a hang-up
-
-    async def _hang_up(self, code: int, reason: str) -> None:
-        if code == 1006:  # not a code one can send: the connection is simply gone
-            self._connection.transport.abort()
-        else:
-            await self._connection.close(code, reason)
-
-    async def _wait(self) -> None:
-        """Until a message comes or the service's deadline does, and then let it go on."""
-        if self._service.habits.sample_time:
-            try:
-                await asyncio.wait_for(self._stirred.wait(), _QUIET_S)
-            except TimeoutError:
-                while (due := self._service.pending) is not None and not self._stirred.is_set():
-                    self._service.tick(due)
-                    for message in self._service.outbox():
-                        await self._connection.send(message)
-            return
-        due = self._service.deadline
-        assert due is not None
-        waiting = [
-            asyncio.create_task(self._stirred.wait(), name="stand-in listens"),
-            asyncio.create_task(self._clock.sleep(due - self._clock.now()), name="stand-in waits"),
-        ]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-        self._service.tick(self._clock.now())
 
 
 def _address(request: Request) -> tuple[str, dict[str, str]]:
@@ -312,7 +287,7 @@ def _keys(request: Request) -> list[str]:
     return [key for key in offered if key]
 
 
-def _refusal(connection: ServerConnection, status: HTTPStatus, code: str, message: str) -> Response:
+def _refusal(connection: ServerConnection, status: HTTPStatus, code: str | None, message: str) -> Response:
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
     return _json(connection, status, {"error": error})
 

@@ -30,6 +30,7 @@ from laconic.simulator.habits import Habits
 from laconic.simulator.held import Held
 from laconic.simulator.ids import Ids
 from laconic.simulator.listening import Began, Ears, Ended, Hears, TurnTaking
+from laconic.simulator.playing import PlayOut
 from laconic.simulator.rejected import Rejected
 from laconic.simulator.responding import Response
 from laconic.simulator.sound import BYTES_PER_MS
@@ -77,6 +78,7 @@ class Service:
             say=self._say,
             done=self._answered,
         )
+        self._play_out = PlayOut(self._held, self._say, self._at) if habits.plays else None
         self._waiting_outputs: list[Wire] = []
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._planned = 0
@@ -114,8 +116,8 @@ class Service:
 
     # --- the driver's side ----------------------------------------------------------------------------------------
 
-    def connected(self, now: float) -> None:
-        """The connection stands."""
+    def connected(self, now: float, settings: Wire | None = None) -> None:
+        """The connection stands, or the call, which comes with settings of its own. Raises Rejected for wrong ones."""
         self._now = 0.0 if self.habits.sample_time else now
         self._expires_at = self._now + self.habits.session_s
         if self.faults.stranger:
@@ -128,6 +130,8 @@ class Service:
             return
         expires = self.habits.epoch + int(self._expires_at)
         self._session = session_settings.fresh(self.habits.model, self._ids("sess"), expires)
+        if settings is not None:
+            self._session = session_settings.updated(self._session, settings, voice_is_fixed=False)
         self._ears.configure(self._session["audio"]["input"])
         self._say({"type": "session.created", "session": deepcopy(self._session)})
 
@@ -223,6 +227,8 @@ class Service:
         twice = self.faults.duplicate_added and event["type"] == "conversation.item.added"
         self._outbox += [json.dumps(told, ensure_ascii=False)] * (2 if twice else 1)
         self._said += 1
+        if self._play_out is not None and event["type"] == "response.output_audio.delta":
+            self._play_out.sounded(event, self._now)
         if self.faults.drop_after is not None and self._said >= self.faults.drop_after:
             self.closing = (1006, "")
 
@@ -268,6 +274,8 @@ class Service:
                 self._respond(session_settings.checked_response(event.get("response")))
             case "response.cancel":
                 self._answers.cancel(_text_or_null(event, "response_id"))
+            case "output_audio_buffer.clear" if self._play_out is not None:
+                self._play_out.cut(self._now)
             case name:
                 raise Rejected.value("type", name, "Expected the name of a client event.")
 
@@ -357,6 +365,8 @@ class Service:
         self._say({"type": "input_audio_buffer.speech_started", **start})
         if (self._ears.detection or {}).get("interrupt_response", True):
             self._answers.interrupt()
+            if self._play_out is not None:
+                self._play_out.cut(self._now)
 
     def _speech_stopped(self, turn: Ended) -> None:
         end = {"audio_end_ms": turn.audio_end_ms, "item_id": turn.item_id}
@@ -426,6 +436,8 @@ class Service:
 
     def _answered(self, response: Response) -> None:
         """A response has ended: what waited for that may go on."""
+        if self._play_out is not None:
+            self._play_out.finished(response.id, self._now)
         waiting, self._waiting_outputs = self._waiting_outputs, []
         for event in waiting:
             try:
