@@ -40,10 +40,11 @@ WORLD = {
     "websockets",
     "platformdirs",
     "numpy",
+    "aiohttp",
 }
 
 # Files that never touch the world: the engine, and what reckons with it.
-WORLDLESS = ("*.py", "whatif/*.py")
+WORLDLESS = ("*.py", "whatif/*.py", "gateway/relay.py")
 
 # Who may import from which folder; root files are the engine and open to all but the stand-in.
 MAY_KNOW = {
@@ -55,7 +56,8 @@ MAY_KNOW = {
     "scenarios": {"scenarios"},
     "simulator": {"simulator", "scenarios"},
     "whatif": {"whatif"},
-    "cli": {"cli", "probing", "terminal", "voice", "client", "simulator", "scenarios", "whatif"},
+    "gateway": {"gateway", "client", "simulator"},
+    "cli": {"cli", "gateway", "probing", "terminal", "voice", "client", "simulator", "scenarios", "whatif"},
 }
 # The stand-in decides what the conversation is and the mirror infers it: each must be able to prove the other wrong.
 FORBIDDEN_TO_THE_STAND_IN = {

@@ -24,8 +24,8 @@ class Row:
     id: str
     """The response's id, or the item's for a transcription; with `session` it is unique."""
     kind: str
-    """`reply`, `out_of_band`, `goodbye`, `summary` or `transcription`; `session`, at its end, for what is billed for the
-    session as a whole and for its time. The ledger itself writes `lost` (a gateway died; what it may have used) and
+    """`reply`, `out_of_band`, `goodbye`, `summary` or `transcription`; `session`, at its end, for its time and what is
+    billed for the session as a whole. The ledger itself writes `lost` (a gateway died; what it may have used) and
     `correction` (what an unknown row turned out to be)."""
     at: datetime
     """UTC."""

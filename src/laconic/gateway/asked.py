@@ -1,0 +1,77 @@
+"""What an app asks for when it knocks: which model, in which dialect, with which key, and for whom.
+
+Apps say it in as many ways as services have taught them (PROTOCOL.md section 2): the key as a bearer token, in Azure's
+header or query, or, from a browser that can set no headers, among the subprotocols; the model as `model` or as Azure's
+`deployment`; the dialect by the address, or by the header of the beta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from aiohttp.web import Request
+
+from laconic.dialects import Dialect
+
+__all__ = ["BETA_PATHS", "PATHS", "Asked", "asked", "keys_offered", "same_origin"]
+
+PATHS = ("/v1/realtime", "/openai/v1/realtime")
+BETA_PATHS = ("/openai/realtime", "/voice-live/realtime")
+_KEY_PROTOCOL = "openai-insecure-api-key."
+_BESIDE_A_MODEL = ("call_id", "intent")
+_LONGEST = 64
+"""Characters of a label or a user's name that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An app's wishes. No key in it."""
+
+    model: str | None
+    dialect: Dialect
+    beside: Mapping[str, str] = field(default_factory=dict[str, str])
+    """`call_id` or `intent`, which stand in a model's place."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """`Laconic-Labels: team=support, app=kiosk`, for the ledger."""
+    user: str | None = None
+    """`Laconic-User`, or OpenAI's `OpenAI-Safety-Identifier`."""
+
+
+def asked(request: Request) -> Asked:
+    """What this request asks for."""
+    query = request.query
+    beta = request.path in BETA_PATHS or "realtime=v1" in request.headers.get("OpenAI-Beta", "")
+    user = request.headers.get("Laconic-User") or request.headers.get("OpenAI-Safety-Identifier")
+    return Asked(
+        model=query.get("model") or query.get("deployment") or None,
+        dialect="beta" if beta else "ga",
+        beside={name: query[name] for name in _BESIDE_A_MODEL if query.get(name)},
+        labels=_labels(request.headers.get("Laconic-Labels", "")),
+        user=user[:_LONGEST] if user else None,
+    )
+
+
+def keys_offered(request: Request) -> list[str]:
+    """Every key the app shows, in whichever place."""
+    offered = [request.headers.get("Authorization", "").removeprefix("Bearer ").strip()]
+    offered += [request.headers.get("api-key", ""), request.query.get("api-key", "")]
+    protocols = ",".join(request.headers.getall("Sec-WebSocket-Protocol", ())).split(",")
+    offered += [one.strip().removeprefix(_KEY_PROTOCOL) for one in protocols if one.strip().startswith(_KEY_PROTOCOL)]
+    return [key for key in offered if key]
+
+
+def same_origin(request: Request, allowed: frozenset[str]) -> bool:
+    """Whether the page a browser is on may talk to us: ours, one of the allowed, or none, where it is no browser.
+
+    A page elsewhere could make its reader's browser connect to a gateway on the reader's own machine."""
+    origin = request.headers.get("Origin")
+    if origin is None or origin in allowed or "*" in allowed:
+        return True
+    return urlsplit(origin).netloc == request.host
+
+
+def _labels(text: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in text.split(",") if "=" in pair]
+    return {name.strip()[:_LONGEST]: value.strip()[:_LONGEST] for name, _, value in pairs if name.strip()}

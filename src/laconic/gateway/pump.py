@@ -1,0 +1,282 @@
+"""Two sockets and a relay between them: everything that is read goes in, everything that comes out is written.
+
+Whoever reads writes, too, and reads on when the other side has taken it: so a slow app holds the service back, a slow
+service the app, and nothing piles up here. Rows of the ledger are durable before the app learns of what they are the
+bill for. What comes out without anybody having spoken (an edit, a deadline, a summary that is ready) is sent by a
+third task, so that an edit that the service is slow to take stops nobody who reads.
+
+A session ends when one side does. What the service says at the end, code and reason, is the app's to see. An app that
+hangs up in the middle of a reply still pays for it: the reply is cancelled and its usage waited for, for a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from laconic.actions import Notice
+from laconic.client.summaries import Summaries, Writer
+from laconic.events import Raw
+from laconic.gateway.books import NO_BOOKS, Books
+from laconic.gateway.relay import Batch, Relay
+from laconic.gateway.sockets import Closed, Socket, sendable
+
+__all__ = ["Bounds", "Pump", "error_event"]
+
+_SETTLE_S = 5.0
+"""How long we wait, after the app has gone, for the usage of the reply it was in."""
+
+_POLICY, _GOING_AWAY, _BROKEN = 1008, 1001, 1011
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What an app may do. 0: without bound."""
+
+    messages_s: float = 1_000
+    """Messages a second from the app, over a longer time."""
+    burst: int = 20_000
+    """Messages it may send at once: a minute of sound in pieces of 20 ms is 3,000."""
+    idle_s: float = 3_600
+    """How long neither side may say anything."""
+
+
+class _Lane:
+    """Messages to one socket, in the order in which they were put there."""
+
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
+        self._waiting: deque[Raw] = deque()
+        self._pen = asyncio.Lock()
+
+    def put(self, raws: Sequence[Raw]) -> None:
+        self._waiting.extend(raws)
+
+    async def flush(self) -> None:
+        """Send what waits here; returns when all of it has been taken."""
+        async with self._pen:
+            while self._waiting:
+                await self._socket.send(self._waiting.popleft())
+
+
+class Pump:
+    """One session from its first message to its end. `writer` writes summaries; None: there are none.
+
+    `watch` is told of every batch, after it was carried out."""
+
+    def __init__(
+        self,
+        app: Socket,
+        service: Socket,
+        relay: Relay,
+        *,
+        books: Books = NO_BOOKS,
+        writer: Writer | None = None,
+        bounds: Bounds | None = None,
+        now: Callable[[], float],
+        watch: Callable[[Sequence[Notice]], None] | None = None,
+    ) -> None:
+        self._app, self._service, self._relay = app, service, relay
+        self._books = books
+        self._bounds = bounds or Bounds()
+        self._now = now
+        self._watch = watch
+        self._to_app, self._to_service = _Lane(app), _Lane(service)
+        self._behind = 0  # batches that wait for the ledger, in order
+        self._writing = asyncio.Lock()
+        self._stirred = asyncio.Event()
+        self._awake_at: float | None = None  # when the third task wakes by itself
+        self._last = now()
+        self._leaving: _Ours | None = None
+        self._settled: asyncio.Event | None = None  # set when the app has gone and the last reply is over
+        self._over: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
+        self._summaries = Summaries(
+            relay.session, writer=writer, say=self._say, tell=self._tell, done=self._stirred.set, now=now
+        )
+
+    async def run(self) -> Closed:
+        """Until one side ends, or we do; both sockets are closed then. How it ended."""
+        reading = asyncio.create_task(self._read_service(), name="gateway: service")
+        listening = asyncio.create_task(self._read_app(), name="gateway: app")
+        keeping = asyncio.create_task(self._keep_time(), name="gateway: time")
+        tasks = (reading, listening, keeping)
+        try:
+            await asyncio.wait((*tasks, self._over), return_when=asyncio.FIRST_COMPLETED)
+            if self._over.done():
+                closed: Closed = self._over.result()
+            else:
+                closed = next(ending for task in tasks if (ending := _ending(task)) is not None)
+            if reading.done():
+                await self._lost(closed)
+            else:
+                await self._finish(reading, closed)
+            return closed
+        finally:
+            async with self._writing:  # a row that is being written is written
+                for task in tasks:
+                    task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._summaries.close()
+
+    def leave(self, code: int, reason: str) -> None:
+        """End at the next quiet moment."""
+        self._leaving = _Ours(code, reason)
+        self._stirred.set()
+
+    def hang_up(self, code: int, reason: str) -> None:
+        """End now."""
+        if not self._over.done():
+            self._over.set_result(_Ours(code, reason))
+
+    # --- reading ---------------------------------------------------------------------------------------------
+
+    async def _read_service(self) -> None:
+        while True:
+            raw = await self._service.recv()
+            now = self._last = self._now()
+            batch = self._relay.from_service(raw, now)
+            await self._carry(batch)
+            if batch.to_service:
+                self._stirred.set()
+            if batch.to_app:
+                await self._to_app.flush()
+
+    async def _read_app(self) -> None:
+        left, counted_at = float(self._bounds.burst), self._now()
+        while True:
+            raw = await self._app.recv()
+            now = self._last = self._now()
+            if self._bounds.messages_s:
+                left = min(self._bounds.burst, left + (now - counted_at) * self._bounds.messages_s) - 1
+                counted_at = now
+                if left < 0:
+                    raise _Ours(_POLICY, "too many messages")
+            batch = self._relay.from_app(raw, now)
+            await self._carry(batch)
+            if batch.to_service:
+                await self._to_service.flush()
+            if batch.to_app:
+                await self._to_app.flush()
+
+    async def _keep_time(self) -> None:
+        """Ticks, edits, summaries, and the end of what has gone on long enough."""
+        while True:
+            now = self._now()
+            due = self._relay.deadline
+            if due is not None and due <= now:
+                await self._carry(self._relay.tick(now))
+            else:
+                await self._carry(self._relay.drain(now))
+            await self._to_service.flush()
+            await self._to_app.flush()
+            if self._leaving is not None and self._relay.quiet:
+                raise self._leaving
+            idle_at = self._last + self._bounds.idle_s if self._bounds.idle_s else None
+            if idle_at is not None and idle_at <= now:
+                raise _Ours(_GOING_AWAY, "idle")
+            due = self._relay.deadline
+            self._awake_at = min((at for at in (due, idle_at) if at is not None), default=None)
+            await self._sleep()
+
+    async def _sleep(self) -> None:
+        """Until somebody stirs us or it is time."""
+        try:
+            async with asyncio.timeout(None if self._awake_at is None else max(0.0, self._awake_at - self._now())):
+                await self._stirred.wait()
+        except TimeoutError:
+            return
+        self._stirred.clear()
+
+    # --- carrying out ----------------------------------------------------------------------------------------
+
+    async def _carry(self, batch: Batch) -> None:
+        """Put what is to be sent where it is sent from; rows first."""
+        self._to_service.put(batch.to_service)
+        if batch.rows or self._behind:
+            await self._behind_the_books(batch)
+        else:
+            self._to_app.put(batch.to_app)
+        for ask in batch.asks:
+            self._summaries.ask(ask)
+        if batch.notices and self._watch is not None:
+            self._watch(batch.notices)
+        due = self._relay.deadline
+        sooner = due is not None and (self._awake_at is None or due < self._awake_at)
+        if sooner or (self._leaving is not None and self._relay.quiet):
+            self._stirred.set()
+        if self._settled is not None and not self._relay.session.conversation.responding:
+            self._settled.set()
+
+    async def _behind_the_books(self, batch: Batch) -> None:
+        self._behind += 1
+        try:
+            async with self._writing:
+                if batch.rows:
+                    await self._books.write(batch.rows)
+                self._to_app.put(batch.to_app)
+        finally:
+            self._behind -= 1
+
+    def _say(self, event: dict[str, object]) -> None:
+        self._relay.session.from_app(msgspec.json.encode(event), self._now())
+        self._stirred.set()
+
+    def _tell(self, notice: Notice) -> None:
+        if self._watch is not None:
+            self._watch([notice])
+
+    # --- ending ----------------------------------------------------------------------------------------------
+
+    async def _lost(self, closed: Closed) -> None:
+        """The service has ended the session: the app gets everything up to there, and its words."""
+        self._relay.session.end(self._now())
+        if closed.code == 1006:
+            lost = "The connection to the service was lost."
+            self._to_app.put([error_event("server_error", "service_connection_lost", lost)])
+            closed = Closed(_BROKEN, "the connection to the service was lost")
+        await self._to_app.flush()
+        await self._app.close(sendable(closed.code), closed.reason)
+
+    async def _finish(self, reading: asyncio.Task[None], closed: Closed) -> None:
+        """The app has gone, or is sent away: the service is asked for the last bill."""
+        if isinstance(closed, _Ours):
+            await self._app.close(closed.code, closed.reason)
+        if self._relay.session.conversation.responding and not reading.done():
+            self._say({"type": "response.cancel"})
+            await self._settle(reading)
+        self._relay.session.end(self._now())
+        await self._service.close(1000, "")
+
+    async def _settle(self, reading: asyncio.Task[None]) -> None:
+        """Read on until the reply under way is over and written down."""
+        self._settled = asyncio.Event()
+        await self._carry(self._relay.drain(self._now()))
+        await self._to_service.flush()
+        settled = asyncio.create_task(self._settled.wait(), name="gateway: settled")
+        await asyncio.wait((reading, settled), timeout=_SETTLE_S, return_when=asyncio.FIRST_COMPLETED)
+        settled.cancel()
+
+
+class _Ours(Closed):
+    """We end it."""
+
+
+def error_event(kind: str, code: str, message: str) -> bytes:
+    """An `error` event as services send them."""
+    error = {"type": kind, "code": code, "message": message, "param": None, "event_id": None}
+    return msgspec.json.encode({"type": "error", "event_id": "event_gateway", "error": error})
+
+
+def _ending(task: asyncio.Task[None]) -> Closed | None:
+    """How this task ended the session, if it did. A mistake of ours is raised."""
+    if not task.done() or task.cancelled():
+        return None
+    error = task.exception()
+    if isinstance(error, Closed):
+        return error
+    assert error is not None
+    raise error

@@ -1,0 +1,201 @@
+"""One session between two sockets, without the sockets: what arrives goes in, what is to be done comes out.
+
+    batch = relay.from_service(raw, now)
+    await books.write(batch.rows)          # before anything of it goes to the app
+    for raw in batch.to_service: ...       # in this order
+    for raw in batch.to_app: ...
+
+The session speaks GA inside; an app that speaks another dialect than the service is translated on its own side.
+Nothing here waits, reads a clock or opens anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from laconic.actions import Charged, Notice, Summarise, ToApp, ToService, Transcribed
+from laconic.events import Raw
+from laconic.gateway.books import Row
+from laconic.recording import Sender
+from laconic.session import Session
+
+__all__ = ["Batch", "Entry", "Recorder", "Relay", "Translation"]
+
+Recorder = Callable[[Raw, Sender, float], None]
+"""Takes every message as the service got or sent it, with who said it and when."""
+
+
+class Translation(Protocol):
+    """From the app's dialect to the session's, and from the service's to the app's."""
+
+    def to_session(self, raw: Raw) -> Raw: ...
+
+    def to_app(self, raw: Raw) -> list[Raw]: ...
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is to be done after one thing has happened."""
+
+    rows: list[Row] = field(default_factory=list[Row])
+    """To be durable before anything of `to_app` is sent."""
+    to_service: list[Raw] = field(default_factory=list[Raw])
+    to_app: list[Raw] = field(default_factory=list[Raw])
+    asks: list[Summarise] = field(default_factory=list[Summarise])
+    notices: list[Notice] = field(default_factory=list[Notice])
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the rows of one session have in common."""
+
+    session: str
+    route: str
+    model: str
+    """As the app or its route named it; the service's own name for it stands in where nobody did."""
+    summary_model: str | None = None
+    rates_version: str = ""
+    """Under which name the ledger keeps the price list that was used."""
+    key: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    user: str | None = None
+
+
+class Relay:
+    """One session. `utc` tells the time of day for the ledger. Without a translation the app speaks as the service."""
+
+    def __init__(
+        self,
+        session: Session,
+        entry: Entry,
+        *,
+        utc: Callable[[], datetime],
+        translation: Translation | None = None,
+        record: Recorder | None = None,
+    ) -> None:
+        self.session = session
+        self.entry = entry
+        self._utc = utc
+        self._translation = translation
+        self._record = record
+        self._nameless = 0
+
+    # --- what arrives ----------------------------------------------------------------------------------------
+
+    def from_service(self, raw: Raw, now: float) -> Batch:
+        """A message arrived from the service."""
+        if self._record is not None:
+            self._record(raw, "service", now)
+        self.session.from_service(raw, now)
+        return self.drain(now)
+
+    def from_app(self, raw: Raw, now: float) -> Batch:
+        """A message arrived from the app, in its own dialect."""
+        if self._translation is not None:
+            raw = self._translation.to_session(raw)
+        self.session.from_app(raw, now)
+        return self.drain(now, sender="app")
+
+    def tick(self, now: float) -> Batch:
+        """The session's deadline passed."""
+        self.session.tick(now)
+        return self.drain(now)
+
+    @property
+    def deadline(self) -> float | None:
+        """When to call `tick` next."""
+        return self.session.deadline
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody is speaking and nothing is being answered: a moment at which one may hang up."""
+        conversation = self.session.conversation
+        return not conversation.responding and not conversation.user_speaking
+
+    # --- what goes out ---------------------------------------------------------------------------------------
+
+    def drain(self, now: float, sender: Sender = "laconic") -> Batch:
+        """What the session wants done. `sender`: who said the first message to the service; the rest is ours."""
+        batch = Batch()
+        for action in self.session.actions():
+            match action:
+                case ToApp(raw):
+                    if self._translation is None:
+                        batch.to_app.append(raw)
+                    else:
+                        batch.to_app.extend(self._translation.to_app(raw))
+                case ToService(raw):
+                    if self._record is not None:
+                        self._record(raw, sender, now)
+                        sender = "laconic"
+                    batch.to_service.append(raw)
+                case Charged():
+                    batch.rows.append(self._charged(action))
+                    batch.notices.append(action)
+                case Transcribed():
+                    batch.rows.append(self._transcribed(action))
+                    batch.notices.append(action)
+                case Summarise():
+                    batch.asks.append(action)
+                case Notice():
+                    batch.notices.append(action)
+        return batch
+
+    # --- the ledger's rows -----------------------------------------------------------------------------------
+
+    def _charged(self, charged: Charged) -> Row:
+        beside = charged.kind == "summary" and charged.response_id.startswith("summary ")  # by another model
+        return Row(
+            session=self.entry.session,
+            id=charged.response_id or self._name(),
+            kind=charged.kind,
+            at=self._utc(),
+            status=charged.status,
+            route=self.entry.route,
+            model=(beside and self.entry.summary_model) or self._model,
+            usage=None if charged.usage is None else charged.usage.to_wire(),
+            charges=charged.cost.charges,
+            unknown=charged.cost.unknown,
+            currency=charged.cost.currency,
+            rates_version=self.entry.rates_version,
+            **self._common(),
+        )
+
+    def _transcribed(self, transcribed: Transcribed) -> Row:
+        return Row(
+            session=self.entry.session,
+            id=transcribed.item_id or self._name(),
+            kind="transcription",
+            at=self._utc(),
+            status="completed",
+            route=self.entry.route,
+            model=self.session.conversation.transcription_model or "",
+            usage=None if transcribed.usage is None else transcribed.usage.to_wire(),
+            charges=transcribed.cost.charges,
+            unknown=transcribed.cost.unknown,
+            currency=transcribed.cost.currency,
+            rates_version=self.entry.rates_version,
+            **self._common(),
+        )
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "laws": asdict(self.session.laws),
+            "memory": self.session.memory.name,
+            "key": self.entry.key,
+            "labels": self.entry.labels,
+            "user": self.entry.user,
+        }
+
+    @property
+    def _model(self) -> str:
+        rates = self.session.meter.rates
+        return rates.name if rates is not None else self.entry.model or self.session.conversation.model or ""
+
+    def _name(self) -> str:
+        """A name for what a service gave none: in the ledger every row has one."""
+        self._nameless += 1
+        return f"nameless {self._nameless}"

@@ -1,0 +1,262 @@
+"""The gateway on a port: the addresses services have, and behind each a session that is remembered and counted.
+
+    gateway = Gateway(routes, env=os.environ)
+    async with gateway.listening("127.0.0.1", 8766):
+        ...
+
+`/v1/realtime` (OpenAI), `/openai/v1/realtime` (Azure GA), and for apps that speak the beta `/openai/realtime` and
+`/voice-live/realtime`; `/healthz`, `/readyz`, `/metrics`. A wrong key is HTTP 401 and a wrong address 404; what else is
+wrong is told as services tell it, by an `error` event after the 101 and the close (PROTOCOL.md section 2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from itertools import count
+from uuid import uuid4
+
+from aiohttp import ClientSession, web
+
+from laconic.client.endpoints import Endpoint, provider
+from laconic.errors import LaconicError
+from laconic.gateway.asked import BETA_PATHS, PATHS, Asked, asked, keys_offered, same_origin
+from laconic.gateway.books import NO_BOOKS, Books
+from laconic.gateway.pump import Pump, error_event
+from laconic.gateway.relay import Entry, Recorder, Relay
+from laconic.gateway.routes import Route, Routes
+from laconic.gateway.sockets import WebSocket
+from laconic.gateway.upstream import connect, dialler
+from laconic.rates import RateTable, load
+from laconic.session import Session
+from laconic.translation import AppSide
+
+__all__ = ["Gateway", "Told"]
+
+_LARGEST_MESSAGE = 15 * 2**20 * 4 // 3 + 2**16
+"""From an app: 15 MiB of sound in base64, and what stands around it."""
+_PING_S = 20.0
+_RETRY_S = "10"
+
+Told = Callable[[str], None]
+"""Takes a line for the gateway's owner."""
+
+
+class Gateway:
+    """All sessions of one process. `keys`: those that are accepted; None for any, and none."""
+
+    def __init__(
+        self,
+        routes: Routes,
+        *,
+        env: Mapping[str, str],
+        keys: Collection[str] | None = None,
+        books: Books = NO_BOOKS,
+        rates: RateTable | None = None,
+        origins: Collection[str] = (),
+        record: Callable[[str], Recorder] | None = None,
+        tell: Told | None = None,
+        simulator: str | None = None,
+    ) -> None:
+        self._routes = routes
+        self._env = env
+        self._keys = keys
+        self._books = books
+        self._rates = rates or load()
+        self._origins = frozenset(origins)
+        self._record = record
+        self._tell = tell or _silence
+        self._simulator = simulator
+        self._dialler: ClientSession | None = None
+        self._sittings: dict[str, Pump] = {}
+        self._leaving = False
+        self._empty = asyncio.Event()
+
+    # --- a port ----------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def listening(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> AsyncGenerator[int]:
+        """Listen until the block is left; yields the port, a free one for 0. Raises OSError if it is taken."""
+        async with AsyncExitStack() as open_things:
+            self._dialler = await open_things.enter_async_context(dialler())
+            runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
+            await runner.setup()
+            open_things.push_async_callback(runner.cleanup)
+            open_things.push_async_callback(self.drain, 0.0)
+            site = web.TCPSite(runner, host, port, ssl_context=tls)
+            await site.start()
+            yield runner.addresses[0][1]
+
+    def application(self) -> web.Application:
+        """The addresses, and what answers there."""
+        application = web.Application(middlewares=[_json_errors])
+        for path in (*PATHS, *BETA_PATHS):
+            application.router.add_get(path, self._knock, allow_head=False)
+        application.router.add_get("/healthz", self._healthy)
+        application.router.add_get("/readyz", self._ready)
+        return application
+
+    @property
+    def sessions(self) -> int:
+        """How many are under way."""
+        return len(self._sittings)
+
+    async def drain(self, grace_s: float) -> None:
+        """Take no new sessions, let those under way come to a quiet moment, and end them when the grace is over."""
+        self._leaving = True
+        for pump in list(self._sittings.values()):
+            pump.leave(1001, "the gateway is closing")
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._all_gone()
+        except TimeoutError:
+            for pump in list(self._sittings.values()):
+                pump.hang_up(1001, "the gateway is closing")
+            await self._all_gone()
+
+    async def _all_gone(self) -> None:
+        while self._sittings:
+            self._empty.clear()
+            await self._empty.wait()
+
+    # --- who knocks ------------------------------------------------------------------------------------------
+
+    async def _healthy(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok", "sessions": self.sessions})
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        if self._leaving:
+            return web.json_response({"status": "closing"}, status=503, headers={"Retry-After": _RETRY_S})
+        return web.json_response({"status": "ok"})
+
+    async def _knock(self, request: web.Request) -> web.StreamResponse:
+        """Before the 101: who may not come in is told so here."""
+        if self._leaving:
+            return _refusal(503, "gateway_closing", "The gateway is closing.", {"Retry-After": _RETRY_S})
+        if not same_origin(request, self._origins):
+            return _refusal(403, "origin_not_allowed", "Pages of this origin may not use this gateway.")
+        if self._keys is not None and not set(keys_offered(request)) & set(self._keys):
+            return _refusal(401, "invalid_api_key", "Incorrect API key provided.")
+        ws = web.WebSocketResponse(
+            protocols=("realtime",),
+            compress=False,
+            max_msg_size=_LARGEST_MESSAGE,
+            heartbeat=_PING_S,
+            autoclose=False,
+            timeout=3.0,
+            decode_text=False,
+        )
+        if not ws.can_prepare(request):
+            return _refusal(426, "upgrade_required", "This address speaks WebSocket.", {"Upgrade": "websocket"})
+        await ws.prepare(request)
+        await self._serve(WebSocket(ws), asked(request))
+        return ws
+
+    async def _serve(self, app: WebSocket, wants: Asked) -> None:
+        """One session, from its 101 to its end."""
+        route = self._routes.find(wants.model)
+        if wants.model is None and not wants.beside and (route is None or route.model is None):
+            await _turn_away(app, "missing_model", "You must provide a model parameter.")
+            return
+        if route is None:
+            message = f"The model '{wants.model}' does not exist or you do not have access to it."
+            await _turn_away(app, "model_not_found", message)
+            return
+        assert self._dialler is not None
+        try:
+            there = route.endpoint(wants.model, env=self._env, simulator=self._simulator, beside=wants.beside)
+            upstream = await connect(self._dialler, there)
+        except LaconicError as error:
+            self._tell(error.sentence)
+            message = "The gateway could not reach the service behind it. Please try again later."
+            await app.send(error_event("server_error", "service_unreachable", message))
+            await app.close(1011, "service unreachable")
+            return
+        name = f"sess_{uuid4().hex}"
+        service = WebSocket(upstream)
+        try:
+            pump = self._pump(name, app, service, route, there, wants)
+        except LaconicError as error:
+            self._tell(error.sentence)
+            await service.close(1000, "")
+            await app.close(1011, "misconfigured")
+            return
+        self._sittings[name] = pump
+        if self._leaving:
+            pump.leave(1001, "the gateway is closing")
+        try:
+            await pump.run()
+        finally:
+            del self._sittings[name]
+            self._empty.set()
+
+    def _pump(self, name: str, app: WebSocket, service: WebSocket, route: Route, there: Endpoint, wants: Asked) -> Pump:
+        chat = route.chat(there, self._env)
+        numbers = count(1)
+        prefix = f"laconic_{name[-12:]}"
+        session = Session(
+            ids=lambda: f"{prefix}_{next(numbers)}",
+            memory=route.memory,
+            model=there.model,
+            rates=self._rates,
+            service=provider(there.url),
+            summary_model=chat.model if chat is not None else there.model,
+        )
+        entry = Entry(
+            session=name,
+            route=route.name,
+            model=there.model or wants.model or "",
+            summary_model=chat.model if chat is not None else None,
+            labels=wants.labels,
+            user=wants.user,
+        )
+        relay = Relay(
+            session,
+            entry,
+            utc=_utc,
+            translation=AppSide(wants.dialect, there.dialect or "ga"),
+            record=self._record(name) if self._record is not None else None,
+        )
+        loop = asyncio.get_running_loop()
+        return Pump(
+            app,
+            service,
+            relay,
+            books=self._books,
+            writer=route.writer(chat),
+            bounds=route.bounds,
+            now=loop.time,
+        )
+
+
+async def _turn_away(app: WebSocket, code: str, message: str) -> None:
+    """As services do it."""
+    await app.send(error_event("invalid_request_error", code, message))
+    await app.close(3000, f"invalid_request_error.{code}")
+
+
+def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    return web.json_response({"error": error}, status=status, headers=headers)
+
+
+@web.middleware
+async def _json_errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """What aiohttp refuses, in the shape clients of this protocol read."""
+    try:
+        return await handler(request)
+    except web.HTTPException as refused:
+        message = f"Nothing answers at {request.path}." if refused.status == 404 else refused.reason
+        return _refusal(refused.status, refused.reason.lower().replace(" ", "_"), message)
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+def _silence(line: str) -> None: ...
