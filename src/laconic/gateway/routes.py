@@ -136,6 +136,9 @@ class Routes:
     def check(self, env: Mapping[str, str]) -> None:
         """Complain of what cannot work, before anybody connects: keys that are not set, services that do not exist."""
         for route in self._routes:
+            memory(route.memory)
+            if route.budget is not None:
+                limits(route.budget)
             there = route.endpoint(
                 route.model or route.models[0].strip("*?") or None,
                 env=env,
