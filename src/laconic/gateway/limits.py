@@ -1,0 +1,291 @@
+"""Budgets that several sessions share, on one gateway or many, through the database and nothing else.
+
+A key has budgets for all its sessions together, and for each of its users. A session takes what it is about to use out
+of every budget that binds it, all or none, as a *lease*: what is left of a budget is its amount, less what the rows of
+its period have used, less what is leased. Whoever leases, settles or collects for a key holds that key's lock, so two
+gateways never see the same dollar free. A session spends only what it has leased; a row turns lease into spending in
+the transaction that writes it. So the sum never passes the budget, at any moment, however many sessions there are.
+
+A lease lasts as long as its gateway renews it (every LEASE_S / 3 seconds). When a gateway dies, its leases expire, and
+whoever needs the key next collects them. What of it was spent? Rows are written before their responses are passed on,
+so every finished response has its row, but one may have been under way. How much that can be at most was said by the
+session beforehand (`reserve`, with each lease and each row), because afterwards nobody is left to ask; a session that
+said nothing may have been using all it held. That much is written down as a row of kind `lost`, unknown, and counts as
+used; the rest goes back. It counts until somebody looks at the service's bill and says what it really was
+(`laconic ledger resolve`). Nothing is blocked for ever: a day's budget begins anew the next day, a month's the next
+month, and one without a period loses a reserve for each session that died with its gateway, no more.
+
+Periods are days and months in UTC. A lease that crosses midnight counts in full on both days until it is spent, and
+what is spent counts on the day of its row. Gateways' clocks must agree to within a minute: one that is further ahead
+collects leases of the living. Even then no budget is passed, because a session whose lease was collected gets no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from laconic.budget import Limit, Period, Unit
+from laconic.errors import Refused, Unreachable
+from laconic.gateway.books import Row
+from laconic.gateway.database import Clock, Database, Transaction, as_text, as_time, utc_now
+from laconic.gateway.keys import Key
+from laconic.gateway.ledger import insert, key_lock
+
+__all__ = ["LEASE_S", "Limits", "Pool", "Share", "Standing"]
+
+LEASE_S = 120.0
+"""How long a lease outlives its last renewal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One budget that sessions share."""
+
+    key: str
+    user: str
+    """Empty: all users of the key together."""
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a shared budget stands: its limit, what rows have used of it, what running sessions hold."""
+
+    pool: Pool
+    used: int
+    held: int
+
+    @property
+    def left(self) -> int:
+        return self.pool.limit.amount - self.used - self.held
+
+
+class Share:
+    """What one session may use of the budgets it shares with others."""
+
+    def __init__(self, limits: Limits, session: str, pools: tuple[Pool, ...]) -> None:
+        self._limits = limits
+        self.session = session
+        self.pools = pools
+
+    @property
+    def units(self) -> frozenset[Unit]:
+        """The units somebody limits; there is no need to lease others."""
+        return frozenset(pool.limit.unit for pool in self.pools)
+
+    async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
+        """Take up to `amount` more of `unit`: how much was had of it, and whether that is all there is.
+
+        0 and True also when the lease was collected because this gateway was thought dead. Of a unit nobody limits
+        everything is granted. `reserve` is as in `Ledger.write`.
+        """
+        return await self._limits.grant(self, unit, amount, reserve)
+
+    async def close(self) -> None:
+        """Give back what is left. After the session's last row was written."""
+        await self._limits.give_back(self)
+
+
+class Limits:
+    def __init__(
+        self, database: Database, clock: Clock = utc_now, *, lease_s: float = LEASE_S, gateway: str | None = None
+    ) -> None:
+        """`gateway` is this process's name among those that share the database; made up if not given."""
+        self._database = database
+        self._clock = clock
+        self._lease = timedelta(seconds=lease_s)
+        self._gateway = gateway or uuid.uuid4().hex
+        self._open: set[str] = set()
+
+    async def open(self, session: str, key: Key | None, user: str | None = None) -> Share:
+        """A session begins. Raises Refused, one sentence, where a budget that binds it is used up already."""
+        pools = _pools(key, user)
+        share = Share(self, session, pools)
+        if key is None or not pools:
+            return share
+        now = self._clock()
+        async with self._database.writing(key_lock(key.id)) as transaction:
+            await _collect(transaction, now, key.id)
+            for standing in [await _standing(transaction, pool, now) for pool in pools]:
+                if standing.left <= 0:
+                    raise _used_up(standing, key)
+            await transaction.fetch(
+                "INSERT INTO laconic_leases (session, gateway, key_id, user_label, nanodollars, tokens, ms, renewed,"
+                " expires) VALUES (?1, ?2, ?3, ?4, 0, 0, 0, ?5, ?6)",
+                session,
+                self._gateway,
+                key.id,
+                user or "",
+                as_text(now),
+                as_text(now + self._lease),
+            )
+        self._open.add(session)
+        return share
+
+    async def grant(self, share: Share, unit: str, amount: int, reserve: Mapping[str, int] | None) -> tuple[int, bool]:
+        """See `Share.lease`."""
+        binding = [pool for pool in share.pools if pool.limit.unit == unit]
+        if not binding or amount <= 0:
+            return max(amount, 0), False
+        now = self._clock()
+        async with self._database.writing(key_lock(binding[0].key)) as transaction:
+            await _collect(transaction, now, binding[0].key)
+            if not await transaction.fetch("SELECT 1 FROM laconic_leases WHERE session = ?1", share.session):
+                return 0, True
+            left = min([(await _standing(transaction, pool, now)).left for pool in binding])
+            granted = max(0, min(amount, left))
+            await transaction.fetch(
+                f"UPDATE laconic_leases SET {unit} = {unit} + ?2, renewed = ?3, expires = ?4 WHERE session = ?1",
+                share.session,
+                granted,
+                as_text(now),
+                as_text(now + self._lease),
+            )
+            if reserve is not None:
+                await transaction.fetch(
+                    "UPDATE laconic_leases SET reserved_nanodollars = ?2, reserved_tokens = ?3 WHERE session = ?1",
+                    share.session,
+                    reserve.get("nanodollars"),
+                    reserve.get("tokens"),
+                )
+        return granted, granted < amount
+
+    async def give_back(self, share: Share) -> None:
+        """See `Share.close`."""
+        self._open.discard(share.session)
+        if share.pools:
+            async with self._database.writing(key_lock(share.pools[0].key)) as transaction:
+                await transaction.fetch("DELETE FROM laconic_leases WHERE session = ?1", share.session)
+
+    async def renew(self) -> frozenset[str]:
+        """Renew the leases of this gateway's sessions, and collect everybody's that have expired.
+
+        Returns the sessions of ours whose leases were collected by somebody who thought us dead: they get no more.
+        """
+        now = self._clock()
+        async with self._database.writing() as transaction:
+            renewed = await transaction.fetch(
+                "UPDATE laconic_leases SET renewed = ?2, expires = ?3 WHERE gateway = ?1 RETURNING session",
+                self._gateway,
+                as_text(now),
+                as_text(now + self._lease),
+            )
+            dead = await transaction.fetch(
+                "SELECT DISTINCT key_id FROM laconic_leases WHERE expires < ?1 ORDER BY key_id", as_text(now)
+            )
+        for (key,) in dead:
+            async with self._database.writing(key_lock(key)) as transaction:
+                await _collect(transaction, now, key)
+        lost = frozenset(self._open - {session for (session,) in renewed})
+        self._open -= lost
+        return lost
+
+    async def keep(self, lost: Callable[[frozenset[str]], None]) -> None:
+        """Renew for as long as the gateway runs. `lost` is told of sessions whose leases were collected."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            try:
+                gone = await self.renew()
+            except Unreachable:
+                continue  # the rows' writing fails too, and tells; the next round may succeed before anything expires
+            if gone:
+                lost(gone)
+
+    async def standings(self, key: Key, user: str | None = None) -> list[Standing]:
+        """How the budgets stand that bind a session of this key and user."""
+        now = self._clock()
+        async with self._database.reading() as transaction:
+            return [await _standing(transaction, pool, now) for pool in _pools(key, user)]
+
+
+def _pools(key: Key | None, user: str | None) -> tuple[Pool, ...]:
+    if key is None:
+        return ()
+    of_user = key.user_budgets if user else ()
+    return (
+        *(Pool(key.id, "", limit) for limit in key.budgets),
+        *(Pool(key.id, user or "", limit) for limit in of_user),
+    )
+
+
+async def _standing(transaction: Transaction, pool: Pool, now: datetime) -> Standing:
+    """One statement, so that both sums are of one moment."""
+    unit = pool.limit.unit
+    of_user = " AND user_label = ?2" if pool.user else ""
+    ((used, held),) = await transaction.fetch(
+        f"SELECT (SELECT CAST(COALESCE(SUM({unit}), 0) AS BIGINT) FROM laconic_spending"
+        "  WHERE key_id = ?1 AND user_label = ?2 AND day >= ?3),"
+        f" (SELECT CAST(COALESCE(SUM({unit}), 0) AS BIGINT) FROM laconic_leases WHERE key_id = ?1{of_user})",
+        pool.key,
+        pool.user,
+        _first_day(pool.limit.period, now),
+    )
+    return Standing(pool, used, held)
+
+
+def _first_day(period: Period | None, now: datetime) -> str:
+    today = as_text(now)[:10]
+    return {"day": today, "month": f"{today[:8]}01", None: ""}[period]
+
+
+async def _collect(transaction: Transaction, now: datetime, key: str) -> None:
+    """Take back the expired leases of a key, whose lock is held; what may be lost is written down as such."""
+    # Deleted and read in one statement: a gateway that renews its leases in the same moment has them or has not.
+    expired = await transaction.fetch(
+        "DELETE FROM laconic_leases WHERE key_id = ?1 AND expires < ?2 RETURNING session, user_label, nanodollars,"
+        " tokens, ms, reserved_nanodollars, reserved_tokens, renewed, expires",
+        key,
+        as_text(now),
+    )
+    for lease in expired:
+        row = _lost(key, *lease)
+        if row is not None:
+            await insert(transaction, row)
+
+
+def _lost(key: str, session: str, user: str, *lease: Any) -> Row | None:
+    """What a session may have used when its gateway died, as a row; None if it held nothing."""
+    nano, tokens, ms, reserved_nano, reserved_tokens, renewed, expires = lease
+    reserved = {
+        "nanodollars": nano if reserved_nano is None else min(nano, reserved_nano),
+        "tokens": tokens if reserved_tokens is None else min(tokens, reserved_tokens),
+        "ms": ms,
+    }
+    at_most = {unit: amount for unit, amount in reserved.items() if amount}
+    if not at_most:
+        return None
+    return Row(
+        session=session,
+        id=f"lost {expires}",
+        kind="lost",
+        at=as_time(renewed),
+        status="lost",
+        route="",
+        model="",
+        usage=None,
+        charges=(),
+        unknown=1,
+        currency="USD",
+        rates_version="",
+        laws={},
+        memory="",
+        key=key,
+        user=user or None,
+        at_most=at_most,
+    )
+
+
+def _used_up(standing: Standing, key: Key) -> Refused:
+    limit, user = standing.pool.limit, standing.pool.user
+    whose = f"user {user} of key {key.name}" if user else f"key {key.name}"
+    when = {"day": "; a new day begins at 00:00 UTC", "month": "; a new month begins on the 1st, UTC", None: ""}
+    held = ", part of it held by sessions that are running" if standing.used < limit.amount else ""
+    return Refused(
+        f"the budget of {whose}, {limit}, is used up{held}{when[limit.period]}",
+        ja=f"{whose} の予算（{limit}）を使い切りました。",
+    )

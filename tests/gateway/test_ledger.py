@@ -1,0 +1,189 @@
+"""The ledger: written once, for good, on SQLite and on PostgreSQL alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from bookkeeping import NOON, PRICES, reply
+
+from laconic.errors import BadInput, Unreachable
+from laconic.gateway.books import Row
+from laconic.gateway.database import Database, open_database
+from laconic.gateway.ledger import Ledger, Wanted, open_ledger
+from laconic.gateway.rows import Spent
+from laconic.rates import load
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database)
+
+
+async def read(ledger: Ledger, wanted: Wanted = Wanted()) -> list[Row]:  # noqa: B008 - frozen
+    return [row async for row in ledger.rows(wanted)]
+
+
+async def spending(database: Database) -> list[tuple[str, str, str, int, int, int]]:
+    async with database.reading() as transaction:
+        return [
+            (key, user, day, nano, tokens, ms)
+            for key, user, day, nano, tokens, ms in await transaction.fetch(
+                "SELECT * FROM laconic_spending ORDER BY key_id, user_label, day"
+            )
+        ]
+
+
+async def test_a_row_is_read_as_it_was_written(ledger: Ledger) -> None:
+    row = reply("s1", "resp_1", labels={"team": "応援"}, user="ann", key="key_1", at_most={"tokens": 5}, unknown=1)
+    await ledger.write([row])
+    assert await read(ledger) == [row]
+
+
+async def test_the_same_row_again_changes_nothing(ledger: Ledger, database: Database) -> None:
+    row = reply("s1", "resp_1", key="key_1")
+    await ledger.write([row])
+    await ledger.write([row, replace(row, status="failed"), reply("s1", "resp_2", key="key_1")])
+    assert [(row.id, row.status) for row in await read(ledger)] == [("resp_1", "completed"), ("resp_2", "completed")]
+    assert await spending(database) == [("key_1", "", "2026-11-22", 200 * 64_000, 200, 0)]
+
+
+async def test_one_id_in_two_sessions_is_two_rows(ledger: Ledger) -> None:
+    await ledger.write([reply("s1", "resp_1"), reply("s2", "resp_1")])
+    assert [row.session for row in await read(ledger)] == ["s1", "s2"]
+
+
+async def test_what_is_written_is_there_when_the_books_are_opened_again(books_url: str) -> None:
+    async with open_ledger(books_url) as ledger:
+        await ledger.write([reply("s1", "resp_1")])
+    async with open_ledger(books_url) as ledger:
+        assert [row.id for row in await read(ledger)] == ["resp_1"]
+
+
+async def test_of_a_batch_all_rows_are_written_or_none(ledger: Ledger) -> None:
+    with pytest.raises(Unreachable):
+        await ledger.write([reply("s1", "resp_1"), reply("s1", "resp_2", kind=None)])
+    assert await read(ledger) == []
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE laconic_rows SET nanodollars = 0",
+        "DELETE FROM laconic_rows",
+        "UPDATE laconic_rates SET prices = ''",
+        "DELETE FROM laconic_rates",
+    ],
+)
+async def test_the_database_itself_refuses_to_change_what_is_written(
+    ledger: Ledger, database: Database, sql: str
+) -> None:
+    await ledger.write([reply("s1", "resp_1")])
+    await ledger.keep_prices(PRICES)
+    with pytest.raises(Unreachable, match="the ledger is append-only"):
+        async with database.writing() as transaction:
+            await transaction.fetch(sql)
+    assert len(await read(ledger)) == 1
+
+
+async def test_spending_is_counted_by_key_by_user_and_by_day(ledger: Ledger, database: Database) -> None:
+    midnight = datetime(2026, 11, 23, tzinfo=UTC)
+    await ledger.write(
+        [
+            reply("s1", "a", key="key_1", user="ann"),
+            reply("s1", "b", key="key_1", user="ann", at=midnight),
+            reply("s2", "c", key="key_1", user="bob", at=midnight - timedelta(microseconds=1)),
+            reply("s3", "d", key="key_2"),
+            reply("s4", "e"),
+            reply("s3", "end", key="key_2", kind="session", usage={"duration_ms": 60_000, "messages": 0}, charges=()),
+        ]
+    )
+    each = 100 * 64_000
+    assert await spending(database) == [
+        ("key_1", "", "2026-11-22", 2 * each, 200, 0),
+        ("key_1", "", "2026-11-23", each, 100, 0),
+        ("key_1", "ann", "2026-11-22", each, 100, 0),
+        ("key_1", "ann", "2026-11-23", each, 100, 0),
+        ("key_1", "bob", "2026-11-22", each, 100, 0),
+        ("key_2", "", "2026-11-22", each, 100, 60_000),
+    ]
+
+
+async def test_rows_are_found_by_what_stands_in_them(ledger: Ledger) -> None:
+    await ledger.write(
+        [
+            reply("s1", "a", key="key_1", user="ann", labels={"team": "x", "room": "1"}),
+            reply("s2", "b", key="key_2", model="gpt-realtime", at=NOON + timedelta(days=1), labels={"team": "x"}),
+            reply("s3", "c", at=NOON + timedelta(days=2)),
+        ]
+    )
+
+    async def ids(wanted: Wanted) -> str:
+        return "".join([row.id for row in await read(ledger, wanted)])
+
+    assert await ids(Wanted()) == "abc"
+    assert await ids(Wanted(key="key_1")) == "a"
+    assert await ids(Wanted(user="ann", session="s1")) == "a"
+    assert await ids(Wanted(model="gpt-realtime")) == "b"
+    assert await ids(Wanted(labels=(("team", "x"),))) == "ab"
+    assert await ids(Wanted(labels=(("team", "x"), ("room", "1")))) == "a"
+    assert await ids(Wanted(since=date(2026, 11, 23))) == "bc"
+    assert await ids(Wanted(since=date(2026, 11, 23), until=date(2026, 11, 23))) == "b"
+
+
+async def test_more_rows_than_a_page_are_read_in_order(ledger: Ledger) -> None:
+    """Rows of one moment too: the order goes on by session and id."""
+    await ledger.write([reply(f"s{n % 7}", f"r{n:04}", NOON + timedelta(seconds=n // 300)) for n in range(1100)])
+    rows = await read(ledger)
+    assert len({row.id for row in rows}) == 1100
+    assert [row.at for row in rows] == sorted(row.at for row in rows)
+
+
+async def test_the_price_list_is_kept_under_a_name_made_of_its_prices(ledger: Ledger) -> None:
+    version = await ledger.keep_prices(PRICES)
+    assert await ledger.keep_prices(load()) == version
+    dearer = PRICES.merged('[models.gpt-realtime]\naudio_in = "33"\n')
+    other = await ledger.keep_prices(dearer)
+    assert other != version
+    kept, kept_dearer = await ledger.prices(version), await ledger.prices(other)
+    assert kept is not None
+    assert kept_dearer is not None
+    assert [rates.audio_in for rates in kept] == [rates.audio_in for rates in sorted(PRICES, key=lambda r: r.name)]
+    found = kept_dearer.find("gpt-realtime-2025-08-28")
+    assert found is not None
+    assert (found.audio_in, found.aliases) == (33_000, ("gpt-realtime-2025-08-28",))
+    assert await ledger.prices("never") is None
+
+
+async def test_a_correction_takes_the_place_of_what_was_unknown(ledger: Ledger, database: Database) -> None:
+    unknown = reply(
+        "s1", "a", key="key_1", usage=None, charges=(), unknown=1, at_most={"nanodollars": 900, "tokens": 9}
+    )
+    await ledger.write([unknown])
+    assert await spending(database) == [("key_1", "", "2026-11-22", 900, 9, 0)]
+    row = await ledger.correct("s1", "a", Spent(nanodollars=250, tokens=4))
+    assert (row.kind, row.unknown, row.charges[0].nanodollars) == ("correction", -1, 250)
+    assert await spending(database) == [("key_1", "", "2026-11-22", 250, 4, 0)]
+    assert [row.id for row in await read(ledger)] == ["a", "correction of a"]
+
+
+async def test_a_correction_needs_something_to_correct(ledger: Ledger) -> None:
+    await ledger.write([reply("s1", "known"), reply("s1", "unknown", usage=None, charges=(), unknown=1)])
+    with pytest.raises(BadInput, match="there is no row b of session s1"):
+        await ledger.correct("s1", "b", Spent())
+    with pytest.raises(BadInput, match="leaves nothing unknown"):
+        await ledger.correct("s1", "known", Spent())
+    await ledger.correct("s1", "unknown", Spent())
+    with pytest.raises(BadInput, match="was corrected already"):
+        await ledger.correct("s1", "unknown", Spent())
+    with pytest.raises(BadInput, match="leaves nothing unknown"):
+        await ledger.correct("s1", "correction of unknown", Spent())
+
+
+async def test_books_of_a_later_version_are_left_alone(books_url: str) -> None:
+    async with open_database(books_url) as database, database.writing() as transaction:
+        await transaction.fetch("INSERT INTO laconic_migrations VALUES (999, 'later')")
+    with pytest.raises(BadInput, match="made by a later laconic"):
+        async with open_database(books_url):
+            pass
