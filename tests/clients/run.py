@@ -31,7 +31,7 @@ from laconic.simulator.speech import RATE, Speech
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-BEFORE_MS, BEHIND_MS = 200, 500
+BEFORE_MS, BEHIND_MS = 200, 800
 FAST = ("--latency-ms", "20", "--transcription-latency-ms", "60", "--speedup", "20", "--voice-engine", "espeak")
 
 

@@ -1,98 +1,164 @@
 # The library is installed in this script's own environment only.
 # pyright: reportMissingImports=false, reportUntypedFunctionDecorator=false
-"""`livekit-plugins-openai` against a stand-in: its RealtimeModel hears a caller, calls a tool, and asks for a reply.
+"""`livekit-plugins-openai`: its RealtimeModel hears a caller, calls a tool, is interrupted, and lets go of old messages.
 
 `generate_reply` finds its response by the metadata the service echoes, and times out when it is not echoed.
+`update_chat_ctx` turns the difference between two states of the conversation into events, and waits for each to be
+confirmed: at the end it deletes all but the newest messages.
 
-Run as: python talk_livekit.py BASE_URL CLIPS_FOLDER
+Run as: python talk_livekit.py BASE_URL FOLDER
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import sys
-import wave
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from caller import CUT_IN_PACE_S, DETECTION, PATIENCE_S, Exchange, begun, exchanges, tell, weather
 from livekit import rtc
 from livekit.agents import llm
 from livekit.plugins import openai
 from openai.types.beta.realtime.session import TurnDetection  # the type the plugin's own docs use
 
+LEFT = 6
+
 
 @llm.function_tool
 async def get_weather(city: str) -> str:
     """The weather in a city."""
-    return '{"degrees": 12}'
+    raise AssertionError("the session calls nothing by itself")
 
 
-async def talk(base_url: str, clips: Path) -> None:
+class Complaints(logging.Handler):
+    """What the library warns of in its log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
+class Caller:
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self.seen: Counter[str] = Counter()
+        self.generations: asyncio.Queue[Any] = asyncio.Queue()
+        self.heard: list[str] = []
+        self.failures: list[Any] = []
+        self.speech = asyncio.Event()
+        self.cuts: list[int] = []
+        session.on("generation_created", self._generating)
+        session.on("input_speech_started", lambda _: self.speech.set())
+        session.on("input_audio_transcription_completed", self._transcribed)
+        session.on("openai_server_event_received", self._received)
+        session.on("error", self.failures.append)
+
+    def _generating(self, generation: Any) -> None:
+        if not generation.user_initiated:  # those come from generate_reply
+            self.generations.put_nowait(generation)
+
+    def _transcribed(self, event: Any) -> None:
+        if event.is_final:
+            self.heard.append(event.transcript)
+
+    def _received(self, event: dict[str, Any]) -> None:
+        self.seen[event["type"]] += 1
+        if event["type"] == "conversation.item.truncated":
+            self.cuts.append(event["audio_end_ms"])
+
+    async def say(self, line: Exchange, pace_s: float = 0.0) -> Any:
+        """Say it, or write it; the generation that answers, unless it is said into another."""
+        if line.typed:
+            context = self.session.chat_ctx.copy()
+            context.add_message(role="user", content=line.say)
+            await self.session.update_chat_ctx(context)
+            return await self.session.generate_reply()
+        for pcm in line.pieces():
+            self.session.push_audio(rtc.AudioFrame(pcm, 24_000, 1, len(pcm) // 2))
+            await asyncio.sleep(pace_s)
+        return None if pace_s else await self.next()
+
+    async def next(self) -> Any:
+        return await asyncio.wait_for(self.generations.get(), PATIENCE_S)
+
+    async def listen(self, generation: Any, line: Exchange, cut_in: Exchange | None) -> tuple[str, list[Any]]:
+        """The words of a generation, and the calls in it. `cut_in` is said when enough has been heard."""
+        words = ""
+        async for message in generation.message_stream:
+            sounding = asyncio.create_task(self.sound(message, line, cut_in))
+            words += "".join([str(piece) async for piece in message.text_stream])
+            assert await asyncio.wait_for(sounding, PATIENCE_S) > 1, "less than a second of reply"
+        return words, [call async for call in generation.function_stream]
+
+    async def sound(self, message: Any, line: Exchange, cut_in: Exchange | None) -> float:
+        """Seconds heard. When the caller is noticed, the reply is cancelled and cut to what was heard of it."""
+        seconds, speaking = 0.0, None
+        async for frame in message.audio_stream:
+            seconds += frame.duration
+            if cut_in is not None and speaking is None and seconds * 1000 >= line.cut_in_ms:
+                self.speech.clear()
+                speaking = asyncio.create_task(self.say(cut_in, CUT_IN_PACE_S))
+                await asyncio.wait_for(self.speech.wait(), PATIENCE_S)
+                self.session.interrupt()
+                self.session.truncate(
+                    message_id=message.message_id, modalities=["audio"], audio_end_ms=line.cut_in_ms
+                )
+        if speaking is not None:
+            await speaking
+        return seconds
+
+
+async def main(base_url: str, folder: Path) -> None:
+    talk = exchanges(folder)
+    complaints = Complaints()
+    logging.getLogger("livekit").addHandler(complaints)
     async with aiohttp.ClientSession() as http:
         model = openai.realtime.RealtimeModel(
-            base_url=base_url,
-            api_key="any",
-            http_session=http,
-            turn_detection=TurnDetection(type="server_vad", silence_duration_ms=300, create_response=True),
+            base_url=base_url, api_key="any", http_session=http, turn_detection=TurnDetection(**DETECTION)
         )
         session: Any = model.session()
-        generations: asyncio.Queue[Any] = asyncio.Queue()
-        heard: asyncio.Queue[Any] = asyncio.Queue()
-        failures: list[Any] = []
-        session.on("generation_created", generations.put_nowait)
-        session.on("input_audio_transcription_completed", heard.put_nowait)
-        session.on("error", failures.append)
+        caller = Caller(session)
         await session.update_instructions("Be brief.")
         await session.update_tools([get_weather])
+        cut_off = False
+        for line, following in zip(talk, [*talk[1:], None], strict=True):
+            begun(line)
+            generation = await (caller.next() if cut_off else caller.say(line))
+            cut_off = bool(line.cut_in_ms)
+            words, calls = await caller.listen(generation, line, following if cut_off else None)
+            if line.tool is not None:
+                assert [call.name for call in calls] == ["get_weather"], calls
+                context = session.chat_ctx.copy()
+                output = weather(talk, json.loads(calls[0].arguments)["city"])
+                given = {"call_id": calls[0].call_id, "name": "get_weather", "output": output, "is_error": False}
+                context.items.append(llm.FunctionCallOutput(**given))
+                await session.update_chat_ctx(context)
+                words, _ = await caller.listen(await session.generate_reply(), line, None)
+            assert words == line.reply or (cut_off and line.reply.startswith(words.strip())), words
 
-        async def say(clip: str) -> None:
-            with wave.open(str(clips / f"{clip}.wav")) as wav:
-                pcm = wav.readframes(wav.getnframes())
-            for at in range(0, len(pcm), 4800):
-                chunk = pcm[at : at + 4800]
-                session.push_audio(rtc.AudioFrame(chunk, 24_000, 1, len(chunk) // 2))
-                await asyncio.sleep(0.01)
-
-        async def listen(generation: Any) -> tuple[str, float, list[Any]]:
-            """The words of a generation, its seconds of sound, and the calls in it."""
-            words, seconds = "", 0.0
-
-            async def sound(message: Any) -> float:
-                return sum([frame.duration async for frame in message.audio_stream])
-
-            async for message in generation.message_stream:
-                sounding = asyncio.create_task(sound(message))
-                words += "".join([str(piece) async for piece in message.text_stream])
-                seconds += await sounding
-            return words, seconds, [call async for call in generation.function_stream]
-
-        await say("name")
-        words, seconds, _ = await listen(await asyncio.wait_for(generations.get(), 20))
-        assert words == "Hello Marco, it is good to hear from you.", words
-        assert seconds > 1, seconds
-        transcript = await asyncio.wait_for(heard.get(), 20)
-        while not transcript.is_final:
-            transcript = await asyncio.wait_for(heard.get(), 20)
-        assert transcript.transcript == "Hello. My name is Marco.", transcript
-
-        await say("weather")
-        _, _, calls = await listen(await asyncio.wait_for(generations.get(), 20))
-        assert [(call.name, call.arguments.split()) for call in calls] == [
-            ("get_weather", ["{", '"city":', '"London"', "}"])
-        ], calls
+        spoken = [line.say for line in talk if not line.typed]
+        assert caller.heard == spoken, caller.heard
+        assert caller.cuts == [line.cut_in_ms for line in talk if line.cut_in_ms], caller.cuts
+        known = "\n".join(message.text_content or "" for message in session.chat_ctx.messages())
+        missing = [words for line in talk if not line.cut_in_ms for words in (line.say, line.reply) if words not in known]
+        assert not missing, f"not in the client's own context: {missing}"
         context = session.chat_ctx.copy()
-        output = {"call_id": calls[0].call_id, "name": "get_weather", "output": '{"degrees": 12}', "is_error": False}
-        context.items.append(llm.FunctionCallOutput(**output))
+        context.items = context.items[-LEFT:]
         await session.update_chat_ctx(context)
-        asking = session.generate_reply()
-        words, seconds, _ = await listen(await asyncio.wait_for(asking, 20))
-        assert words == "It is foggy and 12 degrees in London.", words
-        assert seconds > 1, seconds
-        assert not failures, failures
+        assert [item.id for item in session.chat_ctx.items] == [item.id for item in context.items]
+        assert not caller.failures, caller.failures
         await session.aclose()
-    print("OK, a reply, a call, and a reply that was asked for")
+    assert not complaints.said, complaints.said
+    tell(caller.seen)
 
 
 if __name__ == "__main__":
-    asyncio.run(talk(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
