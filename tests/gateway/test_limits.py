@@ -1,0 +1,263 @@
+"""Budgets that sessions share: what one has leased, no other can have; what is spent is never more than there was."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from bookkeeping import NOON, Watch, reply
+
+from laconic.budget import limits as read_limits
+from laconic.errors import Refused
+from laconic.gateway.books import Row
+from laconic.gateway.database import Database
+from laconic.gateway.keys import Key
+from laconic.gateway.ledger import Ledger
+from laconic.gateway.limits import Limits
+from laconic.gateway.rows import Spent
+
+ONE = 64_000  # what one generated token costs, in nano-dollars
+DOLLAR = 10**9
+
+
+def key(budgets: str = "", user_budgets: str = "", name: str = "it") -> Key:
+    return Key(
+        f"key_{name}",
+        name,
+        budgets=read_limits(budgets) if budgets else (),
+        user_budgets=read_limits(user_budgets) if user_budgets else (),
+    )
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def limits(database: Database, watch: Watch) -> Limits:
+    return Limits(database, watch, lease_s=60)
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database)
+
+
+async def lost(ledger: Ledger) -> list[Row]:
+    return [row async for row in ledger.rows() if row.kind == "lost"]
+
+
+async def test_without_a_key_or_a_budget_nothing_is_limited(limits: Limits) -> None:
+    for share in [await limits.open("s1", None), await limits.open("s2", key())]:
+        assert share.units == frozenset()
+        assert await share.lease("nanodollars", 10**15) == (10**15, False)
+        await share.close()
+
+
+async def test_leases_of_all_sessions_together_stay_within_the_budget(limits: Limits) -> None:
+    one, other = await limits.open("s1", key("$3")), await limits.open("s2", key("$3"))
+    assert one.units == {"nanodollars"}
+    assert await one.lease("nanodollars", 2 * DOLLAR) == (2 * DOLLAR, False)
+    assert await other.lease("nanodollars", 2 * DOLLAR) == (DOLLAR, True)
+    assert await other.lease("nanodollars", 1) == (0, True)
+    assert await other.lease("tokens", 5) == (5, False)
+
+
+async def test_what_a_session_gives_back_the_next_can_have(limits: Limits) -> None:
+    one = await limits.open("s1", key("$3"))
+    await one.lease("nanodollars", 3 * DOLLAR)
+    with pytest.raises(Refused, match=r"the budget of key it, \$3, is used up, part of it held by sessions"):
+        await limits.open("s2", key("$3"))
+    await one.close()
+    two = await limits.open("s2", key("$3"))
+    assert await two.lease("nanodollars", 3 * DOLLAR) == (3 * DOLLAR, False)
+
+
+async def test_a_row_turns_lease_into_spending(limits: Limits, ledger: Ledger) -> None:
+    it = key("$1, 10000 tokens")
+    share = await limits.open("s1", it)
+    await share.lease("nanodollars", DOLLAR // 2)
+    await share.lease("tokens", 4_000)
+    await ledger.write([reply("s1", "a", tokens=1_000, key=it.id)])
+    money, tokens = await limits.standings(it)
+    assert (money.used, money.held, money.left) == (1_000 * ONE, DOLLAR // 2 - 1_000 * ONE, DOLLAR // 2)
+    assert (tokens.used, tokens.held, tokens.left) == (1_000, 3_000, 6_000)
+    await share.close()
+    money, tokens = await limits.standings(it)
+    assert (money.left, tokens.left) == (DOLLAR - 1_000 * ONE, 9_000)
+
+
+async def test_what_was_used_beyond_the_lease_counts(limits: Limits, ledger: Ledger) -> None:
+    it = key("5000 tokens")
+    share = await limits.open("s1", it)
+    await share.lease("tokens", 10)
+    await ledger.write([reply("s1", "a", tokens=4_990, key=it.id)])
+    (standing,) = await limits.standings(it)
+    assert (standing.used, standing.held) == (4_990, 0)
+    assert await share.lease("tokens", 50) == (10, True)
+
+
+async def test_every_budget_that_binds_is_asked(limits: Limits, ledger: Ledger) -> None:
+    """The day's, the month's, the key's whole life, and the user's own: the least left of them counts."""
+    it = key("$9/month, $5/day, $50", "$2/day, $1")
+    share = await limits.open("s1", it, "ann")
+    assert await share.lease("nanodollars", 7 * DOLLAR) == (DOLLAR, True)
+    other = await limits.open("s2", it, "bob")
+    assert await other.lease("nanodollars", DOLLAR) == (DOLLAR, False)
+    nobody = await limits.open("s3", it)
+    assert await nobody.lease("nanodollars", 7 * DOLLAR) == (3 * DOLLAR, True)
+    with pytest.raises(Refused, match=r"of user ann of key it, \$1, is used up"):
+        await limits.open("s4", replace(it, budgets=()), "ann")
+
+
+async def test_a_day_and_a_month_begin_anew(limits: Limits, ledger: Ledger, watch: Watch) -> None:
+    it = key("1000 tokens/day, 2500 tokens/month")
+    for day in (22, 23, 24):
+        watch.now = datetime(2026, 11, day, 23, 59, tzinfo=UTC)
+        share = await limits.open(f"s{day}", it)
+        granted, _ = await share.lease("tokens", 1_000)
+        assert granted == (500 if day == 24 else 1_000)
+        await ledger.write([reply(f"s{day}", "a", watch.now, tokens=granted, key=it.id)])
+        await share.close()
+    with pytest.raises(Refused, match="2500 tokens/month, is used up; a new month begins"):
+        await limits.open("s", it)
+    watch.now = datetime(2026, 12, 1, tzinfo=UTC)
+    assert await (await limits.open("s", it)).lease("tokens", 2_000) == (1_000, True)
+
+
+async def test_minutes_are_held_until_the_session_says_how_long_it_was(limits: Limits, ledger: Ledger) -> None:
+    it = key("30 min")
+    share = await limits.open("s1", it)
+    assert await share.lease("ms", 20 * 60_000) == (20 * 60_000, False)
+    await ledger.write(
+        [reply("s1", "session", kind="session", charges=(), key=it.id, usage={"duration_ms": 300_000, "messages": 0})]
+    )
+    await share.close()
+    (standing,) = await limits.standings(it)
+    assert (standing.used, standing.held) == (300_000, 0)
+
+
+async def test_a_dead_gateway_s_lease_counts_as_used_until_somebody_knows_better(
+    limits: Limits, ledger: Ledger, watch: Watch
+) -> None:
+    it = key("$3")
+    share = await limits.open("s1", it, "ann")
+    await share.lease("nanodollars", 2 * DOLLAR)
+    watch.passes(seconds=61)
+    other = await limits.open("s2", it)
+    assert await other.lease("nanodollars", 3 * DOLLAR) == (DOLLAR, True)
+    (row,) = await lost(ledger)
+    assert (row.session, row.user, row.unknown, row.at, row.at_most) == (
+        "s1",
+        "ann",
+        1,
+        NOON,
+        {"nanodollars": 2 * DOLLAR},
+    )
+    await ledger.correct("s1", row.id, Spent(nanodollars=DOLLAR // 2))
+    assert await other.lease("nanodollars", 3 * DOLLAR) == (3 * DOLLAR // 2, True)
+
+
+async def test_of_a_dead_gateway_s_lease_what_was_not_reserved_goes_back(
+    database: Database, limits: Limits, ledger: Ledger, watch: Watch
+) -> None:
+    it = key("$3, 9000 tokens, 90 min")
+    share = await limits.open("s1", it)
+    await share.lease("ms", 60_000)
+    await share.lease("tokens", 5_000)
+    await share.lease("nanodollars", 2 * DOLLAR, reserve={"nanodollars": DOLLAR // 4, "tokens": 800})
+    watch.passes(seconds=61)
+    assert await limits.renew() == frozenset()  # it is our own: it was never dead
+    watch.passes(seconds=61)
+    others = Limits(database, watch, lease_s=60)
+    await others.renew()
+    (row,) = await lost(ledger)
+    assert row.at_most == {"nanodollars": DOLLAR // 4, "tokens": 800, "ms": 60_000}
+    assert [standing.left for standing in await others.standings(it)] == [3 * DOLLAR * 11 // 12, 8_200, 89 * 60_000]
+
+
+async def test_a_row_may_say_what_is_reserved_from_then_on(limits: Limits, ledger: Ledger, watch: Watch) -> None:
+    it = key("$3, 9000 tokens")
+    share = await limits.open("s1", it)
+    await share.lease("nanodollars", DOLLAR)
+    await ledger.write([reply("s1", "a", key=it.id)], reserve={"nanodollars": 7})
+    watch.passes(seconds=61)
+    await limits.open("s2", it)
+    (row,) = await lost(ledger)
+    assert row.at_most == {"nanodollars": 7}
+
+
+async def test_a_lease_of_nothing_expires_without_a_trace(limits: Limits, ledger: Ledger, watch: Watch) -> None:
+    await limits.open("s1", key("$3"))
+    watch.passes(seconds=61)
+    await limits.open("s2", key("$3"))
+    assert await lost(ledger) == []
+
+
+async def test_a_session_thought_dead_gets_no_more_and_is_named(
+    database: Database, limits: Limits, ledger: Ledger, watch: Watch
+) -> None:
+    it = key("$3")
+    share = await limits.open("s1", it)
+    alive = await limits.open("s0", key("$1", name="other"))
+    await share.lease("nanodollars", DOLLAR)
+    watch.passes(seconds=61)
+    await Limits(database, watch, lease_s=60).open("s2", it)
+    assert await share.lease("nanodollars", DOLLAR) == (0, True)
+    assert await limits.renew() == {"s1"}
+    assert await limits.renew() == frozenset()
+    assert await alive.lease("nanodollars", 5) == (5, False)
+    # Its rows still count: beside what is held to be lost, never in place of it.
+    await ledger.write([reply("s1", "late", key=it.id)])
+    (standing,) = await limits.standings(it)
+    assert standing.used == DOLLAR + 100 * ONE
+
+
+async def test_renewing_keeps_a_lease_alive(limits: Limits, ledger: Ledger, watch: Watch) -> None:
+    share = await limits.open("s1", key("$3"))
+    await share.lease("nanodollars", DOLLAR)
+    for _ in range(5):
+        watch.passes(seconds=50)
+        assert await limits.renew() == frozenset()
+    assert await share.lease("nanodollars", DOLLAR) == (DOLLAR, False)
+    assert await lost(ledger) == []
+
+
+async def test_many_at_once_never_get_more_than_there_is(database: Database, watch: Watch, ledger: Ledger) -> None:
+    """Sessions of two gateways, all leasing, spending and giving back at once."""
+    it = key("100000 tokens")
+    gateways = [Limits(database, watch), Limits(database, watch)]
+
+    async def talk(number: int) -> int:
+        share = await gateways[number % 2].open(f"s{number}", it)
+        used = 0
+        for n in range(6):
+            granted, last = await share.lease("tokens", 2_500)
+            await ledger.write([reply(share.session, f"r{n}", tokens=granted, key=it.id)])
+            used += granted
+            if last:
+                break
+        await share.close()
+        return used
+
+    outcomes = await asyncio.gather(*(talk(n) for n in range(12)), return_exceptions=True)
+    assert all(isinstance(outcome, int | Refused) for outcome in outcomes)
+    assert sum(outcome for outcome in outcomes if isinstance(outcome, int)) == 100_000
+    (standing,) = await gateways[0].standings(it)
+    assert (standing.used, standing.held) == (100_000, 0)
+
+
+async def test_the_gateway_renews_for_as_long_as_it_runs(database: Database, watch: Watch) -> None:
+    """With leases of 30 ms on a real clock: they are renewed, and a lost one is told of."""
+    limits = Limits(database, watch, lease_s=0.03)
+    share = await limits.open("s1", key("$3"))
+    await share.lease("nanodollars", DOLLAR)
+    told: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
+    keeping = asyncio.create_task(limits.keep(told.set_result))
+    watch.passes(seconds=1)
+    await Limits(database, watch).open("s2", key("$3"))
+    assert await told == {"s1"}
+    keeping.cancel()
