@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from uuid import uuid4
@@ -22,13 +23,16 @@ from uuid import uuid4
 from aiohttp import ClientSession, web
 
 from laconic.client.endpoints import Endpoint, provider
-from laconic.errors import LaconicError
+from laconic.errors import LaconicError, Refused
+from laconic.gateway.admission import Admission, Guest
 from laconic.gateway.asked import BETA_PATHS, PATHS, Asked, asked, keys_offered, same_origin
-from laconic.gateway.books import NO_BOOKS, Books
+from laconic.gateway.books import NO_BOOKS
+from laconic.gateway.office import Office
 from laconic.gateway.pump import Pump, error_event
 from laconic.gateway.relay import Entry, Recorder, Relay
 from laconic.gateway.routes import Route, Routes
-from laconic.gateway.sockets import WebSocket
+from laconic.gateway.secrets import preset
+from laconic.gateway.sockets import Closed, Socket, WebSocket, sendable
 from laconic.gateway.upstream import connect, dialler
 from laconic.rates import RateTable, load
 from laconic.session import Session
@@ -46,15 +50,20 @@ Told = Callable[[str], None]
 
 
 class Gateway:
-    """All sessions of one process. `keys`: those that are accepted; None for any, and none."""
+    """All sessions of one process.
+
+    `admission`: who may come in; None: anybody. `office`: where books are kept; None: they are not. `simulator`: where
+    the stand-in is, if a route leads there. `record` makes a recorder for a session's name, `tell` takes lines for the
+    gateway's owner.
+    """
 
     def __init__(
         self,
         routes: Routes,
         *,
         env: Mapping[str, str],
-        keys: Collection[str] | None = None,
-        books: Books = NO_BOOKS,
+        admission: Admission | None = None,
+        office: Office | None = None,
         rates: RateTable | None = None,
         origins: Collection[str] = (),
         record: Callable[[str], Recorder] | None = None,
@@ -63,8 +72,8 @@ class Gateway:
     ) -> None:
         self._routes = routes
         self._env = env
-        self._keys = keys
-        self._books = books
+        self._admission = admission
+        self._office = office
         self._rates = rates or load()
         self._origins = frozenset(origins)
         self._record = record
@@ -85,10 +94,25 @@ class Gateway:
             runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
             await runner.setup()
             open_things.push_async_callback(runner.cleanup)
+            if self._office is not None:
+                open_things.enter_context(self._keeping(self._office))
             open_things.push_async_callback(self.drain, 0.0)
             site = web.TCPSite(runner, host, port, ssl_context=tls)
             await site.start()
             yield runner.addresses[0][1]
+
+    @contextmanager
+    def _keeping(self, office: Office) -> Generator[None]:
+        """Renew what sessions have leased of shared budgets; who lost it is sent away."""
+        task = asyncio.create_task(office.limits.keep(self._collected), name="gateway: leases")
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    def _collected(self, names: frozenset[str]) -> None:
+        for name in names & self._sittings.keys():
+            self._sittings[name].hang_up(1011, "the share of the budget was lost")
 
     def application(self) -> web.Application:
         """The addresses, and what answers there."""
@@ -138,7 +162,8 @@ class Gateway:
             return _refusal(503, "gateway_closing", "The gateway is closing.", {"Retry-After": _RETRY_S})
         if not same_origin(request, self._origins):
             return _refusal(403, "origin_not_allowed", "Pages of this origin may not use this gateway.")
-        if self._keys is not None and not set(keys_offered(request)) & set(self._keys):
+        guest = Guest() if self._admission is None else await self._admission.admit(keys_offered(request))
+        if guest is None:
             return _refusal(401, "invalid_api_key", "Incorrect API key provided.")
         ws = web.WebSocketResponse(
             protocols=("realtime",),
@@ -152,37 +177,50 @@ class Gateway:
         if not ws.can_prepare(request):
             return _refusal(426, "upgrade_required", "This address speaks WebSocket.", {"Upgrade": "websocket"})
         await ws.prepare(request)
-        await self._serve(WebSocket(ws), asked(request))
+        await self._serve(WebSocket(ws), asked(request), guest)
         return ws
 
-    async def _serve(self, app: WebSocket, wants: Asked) -> None:
+    async def _serve(self, app: WebSocket, wants: Asked, guest: Guest) -> None:
         """One session, from its 101 to its end."""
+        if wants.model is None and guest.grant is not None:
+            wants = replace(wants, model=guest.grant.model)
         route = self._routes.find(wants.model)
         if wants.model is None and not wants.beside and (route is None or route.model is None):
             await _turn_away(app, "missing_model", "You must provide a model parameter.")
             return
-        if route is None:
+        if route is None or not (guest.key is None or guest.key.allows(wants.model or route.model or "")):
             message = f"The model '{wants.model}' does not exist or you do not have access to it."
             await _turn_away(app, "model_not_found", message)
             return
+        name = f"sess_{uuid4().hex}"
+        try:
+            share = await self._office.limits.open(name, guest.key, wants.user) if self._office is not None else None
+        except Refused as refused:
+            await _turn_away(app, "insufficient_quota", refused.sentence)
+            return
+        try:
+            await self._relayed(name, app, route, wants, guest)
+        finally:
+            if share is not None:
+                await share.close()
+
+    async def _relayed(self, name: str, app: WebSocket, route: Route, wants: Asked, guest: Guest) -> None:
+        """One session for which everything is granted: dial, and carry."""
         assert self._dialler is not None
         try:
             there = route.endpoint(wants.model, env=self._env, simulator=self._simulator, beside=wants.beside)
-            upstream = await connect(self._dialler, there)
+            service: Socket = WebSocket(await connect(self._dialler, there))
+            if guest.grant is not None:
+                service = await preset(service, guest.grant.session)
+            pump = self._pump(name, app, service, route, there, wants, guest)
+        except Closed as closed:
+            await app.close(sendable(closed.code), closed.reason)
+            return
         except LaconicError as error:
             self._tell(error.sentence)
             message = "The gateway could not reach the service behind it. Please try again later."
             await app.send(error_event("server_error", "service_unreachable", message))
             await app.close(1011, "service unreachable")
-            return
-        name = f"sess_{uuid4().hex}"
-        service = WebSocket(upstream)
-        try:
-            pump = self._pump(name, app, service, route, there, wants)
-        except LaconicError as error:
-            self._tell(error.sentence)
-            await service.close(1000, "")
-            await app.close(1011, "misconfigured")
             return
         self._sittings[name] = pump
         if self._leaving:
@@ -193,13 +231,15 @@ class Gateway:
             del self._sittings[name]
             self._empty.set()
 
-    def _pump(self, name: str, app: WebSocket, service: WebSocket, route: Route, there: Endpoint, wants: Asked) -> Pump:
+    def _pump(
+        self, name: str, app: Socket, service: Socket, route: Route, there: Endpoint, wants: Asked, guest: Guest
+    ) -> Pump:
         chat = route.chat(there, self._env)
         numbers = count(1)
         prefix = f"laconic_{name[-12:]}"
         session = Session(
             ids=lambda: f"{prefix}_{next(numbers)}",
-            memory=route.memory,
+            memory=(guest.key and guest.key.memory) or route.memory,
             model=there.model,
             rates=self._rates,
             service=provider(there.url),
@@ -210,7 +250,9 @@ class Gateway:
             route=route.name,
             model=there.model or wants.model or "",
             summary_model=chat.model if chat is not None else None,
-            labels=wants.labels,
+            rates_version=self._office.rates_version if self._office is not None else "",
+            key=guest.key.id if guest.key is not None else None,
+            labels={**wants.labels, **(guest.key.labels if guest.key is not None else {})},
             user=wants.user,
         )
         relay = Relay(
@@ -225,7 +267,7 @@ class Gateway:
             app,
             service,
             relay,
-            books=self._books,
+            books=self._office.ledger if self._office is not None else NO_BOOKS,
             writer=route.writer(chat),
             bounds=route.bounds,
             now=loop.time,
