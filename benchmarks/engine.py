@@ -19,18 +19,28 @@ from statistics import mean, quantiles
 from typing import Any
 
 from laconic import events as ev
-from laconic.actions import ToService
+from laconic.actions import Summarise, ToService
 from laconic.items import Item, Wire
 from laconic.laws import prior
 from laconic.session import Session
 from laconic.tokens import Tokens, generated_tokens, instructions_tokens, item_tokens
 from laconic.usage import Usage
 
-_MEMORIES = ("everything", "last:20", "last:{items}", "written", "summary")
+_MEMORIES = (
+    "everything",
+    "last:20",
+    "last:{items}",
+    "window:{tokens}",
+    "written",
+    "summary",
+    "summary:{tokens}:1000",
+    "auto",
+)
 _MODEL = "gpt-realtime-2.1"
 _GROWTH, _DELTA_US = 1.5, 3.0
 _DELTA_MS, _DELTAS, _WORDS = 200, 40, 20
 _MEMORY_ITEMS = 20_000
+_TOKENS_AN_ITEM = 50
 # No service holds so many items; with its own limit it would let most of them go.
 _LAWS = replace(prior("openai", _MODEL), context_tokens=1_000_000_000)
 
@@ -40,10 +50,11 @@ First it is filled with written items, half of the user and half of the assistan
 then spoken exchanges come, {_DELTAS} audio deltas of {_DELTA_MS} ms and {_WORDS} pieces of transcript
 in each, heard to the end; edits are acknowledged, and responses read what the laws
 say (and nothing from cache), so that there is nothing to learn; the context is
-taken for endless, since no service's holds so many items. last:N keeps as many items as
-the conversation was filled with, which is more than anybody should want. Timed is everything the session does with a
-message, the actions it causes taken out included; made beforehand, and not timed,
-are the messages.
+taken for endless, since no service's holds so many items. N is as many items as the
+conversation was filled with, M fifty times as many tokens, so that all of them stay,
+which is more than anybody should want; summary without marks folds them at its first
+chance. Summaries come at once. Timed is everything the session does with a message,
+the actions it causes taken out included; made beforehand, and not timed, are the messages.
 An event: all messages but audio deltas, and the speaker's reports; of the exchanges'
 means the lower quartile, which other work on the machine and the collection of
 garbage (left on) disturb least; the mean over all is beside it. The conversations
@@ -184,6 +195,9 @@ class _Far:
     def _answer(self, actions: Sequence[object]) -> None:
         """Do what the session wants; the answers are messages too, but their time belongs to no event of ours."""
         for action in actions:
+            if isinstance(action, Summarise):
+                self.session.summarised(action.id, "Much was said.", self._now, usage=Usage(text_in=100, text_out=4))
+                self._answer(list(self.session.actions()))
             if not isinstance(action, ToService):
                 continue
             wish = ev.wire(action.raw)
@@ -216,7 +230,7 @@ def main() -> int:
     out = sys.stderr if args.json else sys.stdout
     print(_METHOD, file=out)
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}\n", file=out)
-    print(f"{'memory':<14}{'items':>8}{'event':>10}{'mean':>10}{'growth':>8}{'delta':>10}", file=out)
+    print(f"{'memory':<18}{'items':>8}{'event':>10}{'mean':>10}{'growth':>8}{'delta':>10}", file=out)
     rows = list(_rows(args.memory or list(_MEMORIES), args.items, args.exchanges, args.json))
     each = _bytes_per_item()
     print(f"\nAn item held takes {each:,} bytes.", file=out)
@@ -238,7 +252,7 @@ def _rows(memories: list[str], lengths: list[int], exchanges: int, as_json: bool
             print(
                 json.dumps(asdict(row))
                 if as_json
-                else f"{name.format(items='N'):<14}{row.items:>8,}{row.event_us:>7.1f} µs{row.event_mean_us:>7.1f} µs"
+                else f"{_shown(name):<18}{row.items:>8,}{row.event_us:>7.1f} µs{row.event_mean_us:>7.1f} µs"
                 f"{row.growth:>7.2f}×{row.delta_us:>7.2f} µs",
                 flush=True,
             )
@@ -249,10 +263,10 @@ def _measure(name: str, lengths: list[int], exchanges: int) -> Iterator[Row]:
     """The conversations of all lengths take turns, so that what else the machine does disturbs all of them alike."""
     fars: list[_Far] = []
     for items in lengths:
-        print(f"{name.format(items='N')}, {items:,} items …", file=sys.stderr, flush=True)
+        print(f"{_shown(name)}, {items:,} items …", file=sys.stderr, flush=True)
         numbers = count(1)
         session = Session(
-            memory=name.format(items=items),
+            memory=name.format(items=items, tokens=_TOKENS_AN_ITEM * max(items, 1_000)),
             ids=lambda numbers=numbers: f"laconic_{next(numbers)}",
             model=_MODEL,
             laws=_LAWS,
@@ -267,6 +281,10 @@ def _measure(name: str, lengths: list[int], exchanges: int) -> Iterator[Row]:
         whole = _lower_quartile([delta for _, deltas, _ in talks for delta in deltas])
         recognised = _lower_quartile([delta for _, _, known in talks for delta in known])
         yield Row(name, items, _lower_quartile(times) * 1e6, mean(times) * 1e6, (whole - recognised) * 1e6)
+
+
+def _shown(name: str) -> str:
+    return name.format(items="N", tokens="M")
 
 
 def _lower_quartile(times: list[float]) -> float:

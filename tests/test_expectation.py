@@ -338,6 +338,31 @@ def test_a_talk_that_only_grows_costs_no_look_at_what_is_old(monkeypatch: pytest
     assert counted == ["a29", "u30", "a30", "u31"]
 
 
+def test_framing_that_is_learned_costs_no_look_at_what_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = BilledTalk(Laws(), Expectation(Laws(), learn=False), Random(0), hits=lambda: 0.0)
+    for number in range(12):
+        talk.turn(spoken=number % 3 > 0, sounds=number % 4 > 0, call=number % 5 == 0)
+    talk.truncate("a11", 300)
+    talk.write("u12", "And then?")
+    learned = Laws(base_text=9, user_text_framing=1, user_audio_framing=11, reply_framing=0, truncated_reply_text=3)
+    everything = Expectation(learned, learn=False)
+    everything._layout._generated = talk.expectation._layout._generated  # pyright: ignore[reportPrivateUsage]
+    counted: list[str] = []
+    talk.expectation.next(talk.conversation)
+    block = Layout.block
+
+    def counting(layout: Layout, item: Item, newest: int | str | None = None) -> Block:
+        counted.append(item.id)
+        return block(layout, item, newest)
+
+    monkeypatch.setattr(Layout, "block", counting)
+    talk.expectation.laws = learned
+    after = talk.expectation.next(talk.conversation)
+    assert len(counted) < 6
+    anew = everything.next(talk.conversation)
+    assert (after.text_in, after.audio_in) == (anew.text_in, anew.audio_in)
+
+
 # Single rules ----------------------------------------------------------------------------------------------------
 
 

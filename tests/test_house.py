@@ -76,6 +76,7 @@ FORBIDDEN_TO_THE_STAND_IN = {
     "playback",
     "remembering",
     "session",
+    "tally",
     "window",
     "written",
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -202,3 +204,46 @@ def test_leaving_is_counted_as_if_the_line_had_been_laid_anew(data: st.DataObjec
         assert line.tokens == sum((block.tokens for block in there), Tokens())
         assert line.left == len(line.blocks) - len(there)
         assert line.prefix() == common_prefix(previous, now)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "cut", "leave", "read", "reframe"]), st.integers(0, 9)), max_size=30))
+def test_other_framing_is_as_if_all_had_been_laid_by_it(steps: list[tuple[str, int]]) -> None:
+    """Sums and prefix are those of a line laid anew by the laws in force, and no block was looked at for it."""
+    laws = {"user_text_framing": 4, "user_audio_framing": 8}
+    line, there, previous = Line(), list[tuple[str, int]](), list[str]()
+
+    def laid(name: str, ms: int) -> Block:
+        block = said(name, 10 + laws["user_audio_framing" if ms else "user_text_framing"], ms)
+        return replace(block, segments=(Segment(name, block.tokens),))
+
+    for number, (step, value) in enumerate(steps):
+        match step:
+            case "add":
+                there.append((f"u{number}", value % 2 * 1_000))
+                line.add(laid(*there[-1]))
+            case "cut" if there:
+                at = value % len(there)
+                line.cut(line.place[there[at][0]])
+                del there[at:]
+            case "leave" if there:
+                name, _ = there[value % len(there)]
+                if line.place[name] < line.shared:
+                    line.leave(name)
+                    there = [one for one in there if one[0] != name]
+            case "read":
+                line.read()
+                previous = [name for name, _ in there]
+            case "reframe":
+                law = list(laws)[value % 2]
+                laws[law] += value - 4
+                line.reframe({law: value - 4})
+                for one in there:  # what no prompt has read was taken back
+                    if one[0] not in line.place:
+                        line.add(laid(*one))
+            case _:
+                pass
+        assert line.tokens == sum((laid(*one).tokens for one in there), Tokens())
+        same = 0
+        while same < min(len(previous), len(there)) and previous[same] == there[same][0]:
+            same += 1
+        assert line.prefix() == sum((laid(*one).tokens for one in there[:same]), Tokens())

@@ -10,7 +10,7 @@ from pasts import World, called, heard, output, spoken, typed
 from laconic.edits import Delete
 from laconic.laws import Laws
 from laconic.rates import load
-from laconic.window import Sizes, Window, low_mark
+from laconic.window import Window, low_mark
 
 # By these laws a text of n words is n tokens, and so many to frame it.
 LAWS = Laws(user_text_framing=0)
@@ -54,8 +54,8 @@ def test_the_better_the_cache_the_deeper_the_cut_where_no_low_mark_is_given(hit_
 def test_sound_counts_as_it_is_billed() -> None:
     """A second of the user is ten tokens, a second of reply twenty, and each is framed."""
     world = World(spoken("u", ms=2000), heard("a", None, ms=3000), laws=LAWS)
-    sizes = Sizes()
-    assert [sizes.of(item, world.past) for item in world.conversation] == [20 + 8, 60 + 8]
+    assert world.plans(Window(20 + 8 + 60 + 8, 30)) == []
+    assert world.follow(Window(20 + 8 + 60 + 7, 30)) != []
 
 
 def test_pinned_items_are_neither_cut_nor_counted() -> None:
@@ -66,6 +66,14 @@ def test_pinned_items_are_neither_cut_nor_counted() -> None:
     world.enter(of_tokens("5", 20), 5)
     world.follow(Window(100, 50))
     assert world.ids == ["1", "4", "5"]
+
+
+def test_what_is_pinned_later_counts_no_more() -> None:
+    world, window = talk(70, 20), Window(100, 50)
+    assert world.follow(window) == []
+    world.pinned = {"1"}
+    world.enter(of_tokens("3", 40), 3)
+    assert world.follow(window) == [], "60 tokens are left to count"
 
 
 def test_the_exchange_under_way_is_never_cut() -> None:
@@ -87,29 +95,6 @@ def test_where_nothing_can_be_deleted_nothing_is_planned() -> None:
     world = talk(500)
     world.unsupported = {"delete"}
     assert world.follow(Window(100)) == []
-
-
-def test_an_item_is_counted_again_when_it_was_cut_or_grew_or_other_laws_hold() -> None:
-    world = World(heard("a", None, ms=3000), laws=LAWS)
-    sizes, item = Sizes(), world.conversation.get("a")
-    assert item is not None
-    assert sizes.of(item, world.past) == 68
-    item.parts[0].audio_ms = 1000
-    assert sizes.of(item, world.past) == 28
-    world.past.laws = replace(LAWS, hit_rate=0.1)
-    assert sizes.of(item, world.past) == 28
-    world.past.laws = replace(LAWS, truncated_reply_text=0)
-    assert sizes.of(item, world.past) == 20
-
-
-def test_sizes_of_what_left_are_forgotten() -> None:
-    world, sizes = World(laws=LAWS), Sizes()
-    for number in range(500):
-        item = of_tokens(str(number), 1)
-        world.enter(item)
-        sizes.of(item, world.past)
-        world.conversation.remove(item.id)
-    assert len(sizes._known) < 70  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_window_is_named_as_it_was_asked_for() -> None:

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 
 from laconic import events as ev
+from laconic.changes import Changes
 from laconic.dialects import Dialect, dialect_of, session_to_ga
 from laconic.input_audio import InputAudio
 from laconic.items import Item, Part, Wire, part_from_wire
@@ -55,6 +56,8 @@ class Conversation:
         """Responses in progress, by id, out-of-band ones included."""
         self.user_speaking = False
         self.input = InputAudio()
+        self.changes = Changes()
+        """Items that entered, changed once complete, or left."""
         self._order = Order()
         self._sounding: dict[str, None] = {}  # messages that have sound, or may yet get it
         self._sound: dict[str, dict[int, int]] = {}  # bytes received, by item in progress and part
@@ -139,6 +142,7 @@ class Conversation:
     def remove(self, item_id: str) -> None:
         """The service no longer holds this item. Nothing happens if the mirror did not know it."""
         self._order.remove(item_id)
+        self.changes.note(item_id)
         self._sound.pop(item_id, None)
         self._sounding.pop(item_id, None)
 
@@ -167,6 +171,7 @@ class Conversation:
 
     def _place(self, item: Item, previous: str | msgspec.UnsetType | None) -> None:
         self._order.place(item, previous)
+        self.changes.note(item.id)
         if item.type == "message" and (not item.parts or any(part.is_audio for part in item.parts)):
             self._sounding[item.id] = None
 
@@ -193,6 +198,7 @@ class Conversation:
         known.output = said.output if said.output is not None else known.output
         known.name = said.name or known.name
         known.extra |= said.extra
+        self.changes.note(known.id)
 
     def _item_deleted(self, event: ev.ConversationItemDeleted) -> None:
         self.remove(event.item_id)
@@ -202,6 +208,7 @@ class Conversation:
         if item is not None and event.content_index < len(item.parts):
             part = item.parts[event.content_index]
             part.audio_ms, part.text = event.audio_end_ms, None
+            self.changes.note(event.item_id)
 
     def _speech_started(self, event: ev.InputAudioBufferSpeechStarted) -> None:
         self.user_speaking = True
@@ -213,6 +220,7 @@ class Conversation:
         item = self.get(event.item_id)  # held already only on xAI
         if item is not None and item.parts and length_ms is not None:
             item.parts[0].audio_ms = length_ms
+            self.changes.note(event.item_id)
 
     def _timed_out(self, event: ev.InputAudioBufferTimeoutTriggered) -> None:
         self.input.started(event.item_id, event.audio_start_ms)
@@ -229,6 +237,7 @@ class Conversation:
         item = self.get(event.item_id)
         if item is not None and event.content_index < len(item.parts):
             item.parts[event.content_index].text = event.transcript
+            self.changes.note(event.item_id)
             if item.role == "user" and item.in_progress and event.status == "completed":
                 item.status = "completed"  # xAI sends no `item.done`
 

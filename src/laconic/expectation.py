@@ -7,8 +7,8 @@ its items at the size the service reported, and the laws learn from the differen
 What it costs. Between responses, one set operation for each event that names an item. At a response, the work of the
 items from the last one backwards to the first that entered, left or changed since the response before: two or three
 in a talk that only grows or whose oldest items leave, all of them after another change in its older half or of a law
-that counts tokens. What lies before
-is kept as a sum. An item held takes about a kilobyte.
+about sound. What lies before is kept as a sum, in which framing is counted by how often it occurs: the laws about it
+are learned all the time. An item held takes about a kilobyte.
 
 Responses with settings of their own (other instructions or tools, an `input`, out of band) are laid out whole; where
 they begin otherwise than the conversation's own prompt they have prompt-cache lines of their own, as recorded
@@ -31,7 +31,7 @@ from laconic.layout import Layout
 from laconic.learning import Contents, Learner
 from laconic.line import Line
 from laconic.prompt_cache import PromptCache, Segment, common_prefix, whole_blocks
-from laconic.tokens import Tokens, generated_tokens
+from laconic.tokens import FRAMINGS, Tokens, generated_tokens
 from laconic.usage import Usage
 
 __all__ = ["Expectation", "Expected", "Foreseen", "shared_out"]
@@ -215,9 +215,14 @@ class Expectation:
         return Foreseen(response_id, asked.expected, usage)
 
     def _rule(self, laws: Laws) -> None:
-        free = {"hit_rate": 0.0, "cache_block": 64, "context_tokens": 0, "unverified": ()}
-        self._stale |= replace(laws, **free) != replace(self.laws, **free)
-        self._layout.laws = laws
+        before, self._layout.laws = self.laws, laws
+        if replace(laws, **_UNCOUNTED) == replace(before, **_UNCOUNTED):
+            return
+        self._headed = None
+        if replace(laws, **_WORDLY) != replace(before, **_WORDLY):
+            self._stale = True
+        else:
+            self._line.reframe({law: getattr(laws, law) - getattr(before, law) for law in FRAMINGS})
 
     # --- counting --------------------------------------------------------------------------------------------
 
@@ -225,13 +230,13 @@ class Expectation:
         self, conversation: Conversation, instructions: str | None, tools: Sequence[Wire]
     ) -> tuple[list[Segment], Expected]:
         """The head of the conversation's own prompt, and what reading all of it comes to."""
-        if self._stale or self._headed != (instructions, tools):
+        if self._headed != (instructions, tools):
             self._headed, self._next_head = (instructions, tools), self._layout.head(instructions, tools)
         head = self._next_head
         self._lay(conversation)
         if not self.laws.bills_whole_input:
             new = (block for block in self._line.blocks[self._line.shared :] if block.item_id not in self._counted)
-            told = (block.tokens for block in new if block.framing in _TOLD)
+            told = (self._line.counted(block) for block in new if block.framing in _TOLD)
             return head, self._expected(sum(told, Tokens()), Tokens())
         self._truncate(conversation, head)
         prefix = common_prefix(self._head, head)
@@ -353,6 +358,10 @@ def _sum(tokens: Tokens) -> int:
     return tokens.text + tokens.audio + tokens.image
 
 
+_UNCOUNTED = {"hit_rate": 0.0, "cache_block": 64, "context_tokens": 0, "unverified": ()}
+"""Laws that no number of tokens in a prompt depends on."""
+_WORDLY = _UNCOUNTED | dict.fromkeys((*FRAMINGS, "base_text", "default_instructions_tokens", "tools_framing"), 0)
+"""And those that add to an item's or the head's own tokens, whatever these are."""
 _TOLD = ("user_text_framing", "user_audio_framing")
 
 

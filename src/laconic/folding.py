@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from laconic.edits import Delete, Insert
 from laconic.items import Item
 from laconic.plans import Ask, Past, Plan, Steps, all_done, deletions, forgettable
-from laconic.window import Sizes
+from laconic.tally import Tally
 from laconic.written import SPEAKERS, Written, message
 
 __all__ = ["HEADING", "Summary"]
@@ -50,7 +50,7 @@ class Summary:
     def __init__(self, *, high: int | None = None, low: int | None = None, notes: bool = False) -> None:
         self.high, self.low = high, low
         self._written = Written(notes=notes)
-        self._sizes = Sizes()
+        self._tally = Tally(_writing)
         self._folding = False
         self._appends = False  # whether this service turned out not to write at the front
         self._failed_at = 0  # tokens of writing when the last try failed
@@ -75,14 +75,15 @@ class Summary:
         yield from self._written.plans(past)
         if self._written.broken is not None or self._folding or not past.supports("delete"):
             return
-        writing = self._writing(past)
-        total = sum(tokens for _, tokens in writing)
         high, low = self.marks(past)
-        if total <= max(high, self._failed_at):
+        if not self._tally.passes(max(high, self._failed_at), past):
             return
         old: list[Item] = []
-        left = total
-        for item, tokens in writing:
+        total = left = self._tally.tokens()
+        for item in past.conversation:
+            tokens = self._tally.of(item.id)
+            if tokens is None:
+                continue
             if left <= low or not past.over(item):
                 break
             left -= tokens
@@ -119,21 +120,21 @@ class Summary:
 
     def marks(self, past: Past) -> tuple[int, int]:
         """The high and the low mark in force: those given, or what the laws and prices advise."""
+        self._tally.follow(past)
         if self.high is not None and self.low is not None:
             return self.high, self.low
-        writing = self._writing(past)
-        exchange = _exchange(writing, past)
+        exchange = self._exchange()
         low = _KEPT_EXCHANGES * exchange
         # By the summary that stands there, not by what one may be: else a long one passes the mark by itself, and the
         # next exchange folds again.
-        summary = sum(tokens for item, tokens in writing if is_summary(item))
+        summary = self._tally.tokens("summary")
         span = self._span(exchange, low + max(summary, _room(past) * 2 // 3), past)
         return low + summary + span, low
 
-    def _writing(self, past: Past) -> list[tuple[Item, int]]:
-        """What is held in writing and may be folded one day, with its tokens."""
-        written = (item for item in past.conversation if not _sounds(item) and not past.pinned(item))
-        return [(item, self._sizes.of(item, past)) for item in written]
+    def _exchange(self) -> int:
+        """Tokens an exchange adds in writing, measured on what is held."""
+        held = self._tally.exchanges("said")
+        return max(20, self._tally.tokens("said") // held) if held >= 3 else _FIRST_GUESS
 
     def _span(self, exchange: int, kept: int, past: Past) -> int:
         rates = past.rates
@@ -144,11 +145,11 @@ class Summary:
         return max(exchange, int(math.sqrt(2 * exchange * cost / max(1.0, again))))
 
 
-def _exchange(writing: list[tuple[Item, int]], past: Past) -> int:
-    """Tokens an exchange adds in writing, measured on what is held."""
-    said = [(item, tokens) for item, tokens in writing if not is_summary(item)]
-    numbers = {past.exchanges.number(item.id) for item, _ in said}
-    return max(20, sum(tokens for _, tokens in said) // len(numbers)) if len(numbers) >= 3 else _FIRST_GUESS
+def _writing(item: Item, past: Past) -> str | None:
+    """What is held in writing and may be folded one day."""
+    if _sounds(item) or past.pinned(item):
+        return None
+    return "summary" if is_summary(item) else "said"
 
 
 def _room(past: Past) -> int:

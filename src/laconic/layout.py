@@ -18,6 +18,7 @@ from laconic.prompt_cache import Segment
 from laconic.tokens import (
     Tokens,
     arguments_read_again,
+    framing,
     instructions_tokens,
     item_tokens,
     text_tokens,
@@ -146,15 +147,8 @@ class Layout:
         return tokens
 
     def _framing(self, item: Item) -> str | None:
-        if item.type == "function_call_output":
-            return "call_output_framing"
-        if item.type not in ("message", "function_call"):
-            return None
-        if item.type == "message" and item.role != "assistant":
-            return "user_audio_framing" if any(part.is_audio for part in item.parts) else "user_text_framing"
-        if _cut(item):
-            return "truncated_reply_text"
-        return None if item.id in self._unframed else "reply_framing"
+        law = framing(item)
+        return None if law == "reply_framing" and item.id in self._unframed else law
 
     def _segments(self, item: Item, tokens: Tokens, dropped: bool = False, *, fresh: bool = False) -> list[Segment]:
         """One item as the prompt cache compares it. `fresh` is the item as it was made, before it is read again."""

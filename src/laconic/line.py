@@ -2,9 +2,10 @@
 
 Between two responses a conversation mostly grows at its end. So a prompt is kept block by block and is taken back only
 as far as something changed; sums follow each block that comes or goes, and nobody counts what lies before. What leaves
-the front leaves an empty place, and what lies behind it is not counted again either. Adding, leaving and taking back
-cost the same however long the line is; the prefix costs the blocks since the last response, or those before the first
-place that was left.
+the front leaves an empty place, and what lies behind it is not counted again either. Blocks are kept as counted by the
+laws the line began with; what framing has become larger by since then is known by its law. Adding, leaving, taking
+back and other framing cost the same however long the line is; the prefix costs the blocks since the last response, or
+those before the first place that was left.
 """
 
 from __future__ import annotations
@@ -46,12 +47,15 @@ class Line:
         self._shrunk: int | None = None  # the first place a block left from, since the previous prompt
         self._first = 0  # no block before this one has anything in it
         self._framings: Counter[str] = Counter()
+        self._larger: Counter[str] = Counter()  # by how much, for each law of framing, since the line began
         self._user_ms = self._user_sounds = self._reply_audio = self._discount = 0
 
     def add(self, block: Block) -> None:
         """Put a block at the end."""
         if block.item_id in self.gone:
             block = _emptied(block)
+        if larger := self._larger.get(block.framing or ""):
+            block = replace(block, tokens=replace(block.tokens, text=block.tokens.text - larger))
         self.place[block.item_id] = len(self.blocks)
         if block.reply is not None:
             self.spoken.append(len(self.blocks))
@@ -90,6 +94,17 @@ class Line:
         self.left += 1
         self._shrunk = place if self._shrunk is None else min(self._shrunk, place)
 
+    def reframe(self, larger: Mapping[str, int]) -> None:
+        """Laws of framing have become so much larger. Blocks no prompt has read are taken back, to be laid anew."""
+        self.cut(self.shared)
+        self._larger.update(larger)
+        text = sum(by * self._framings[law] for law, by in larger.items())
+        self.tokens = replace(self.tokens, text=self.tokens.text + text)
+
+    def counted(self, block: Block) -> Tokens:
+        """What a block of the line comes to by the laws in force."""
+        return replace(block.tokens, text=block.tokens.text + self._larger.get(block.framing or "", 0))
+
     def oldest(self) -> Iterator[int]:
         """The places of the blocks that are read, from the front."""
         self._skip()
@@ -119,9 +134,9 @@ class Line:
             return Tokens()
         if self._shrunk is not None:
             self._skip()
-            return sum((block.tokens for block in self.blocks[self._first : self._shrunk]), Tokens())
+            return sum(map(self.counted, self.blocks[self._first : self._shrunk]), Tokens())
         new = self.blocks[self.shared :]
-        count = sum((block.tokens for block in new), Tokens())
+        count = sum(map(self.counted, new), Tokens())
         old = Tokens(self.tokens.text - count.text, self.tokens.audio - count.audio, self.tokens.image - count.image)
         return old + common_prefix(self.tail, [part for block in new for part in block.segments])
 
@@ -159,7 +174,7 @@ class Line:
         self.shared, self.left, self._first = len(self.blocks), 0, 0
 
     def _sum(self, block: Block, sign: int) -> None:
-        tokens = block.tokens
+        tokens = self.counted(block)
         self.tokens += Tokens(sign * tokens.text, sign * tokens.audio, sign * tokens.image)
         if block.framing is not None:
             self._framings[block.framing] += sign

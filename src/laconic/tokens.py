@@ -25,9 +25,11 @@ from laconic.items import Item, Part
 from laconic.laws import Laws
 
 __all__ = [
+    "FRAMINGS",
     "Tokens",
     "arguments_read_again",
     "assistant_audio_tokens",
+    "framing",
     "generated_tokens",
     "instructions_tokens",
     "item_tokens",
@@ -208,6 +210,28 @@ def item_tokens(
     if sound_dropped:
         return Tokens(max(0, text - laws.dropped_reply_discount(tokens.audio)))
     return Tokens(text, tokens.audio)
+
+
+FRAMINGS = (
+    "user_text_framing",
+    "user_audio_framing",
+    "reply_framing",
+    "call_output_framing",
+    "truncated_reply_text",
+)
+"""The laws that add tokens to an item's own."""
+
+
+def framing(item: Item) -> str | None:
+    """Which of FRAMINGS `item_tokens` adds to what an item holds; None for items of types nobody has measured."""
+    if item.type == "function_call_output":
+        return "call_output_framing"
+    if item.type not in ("message", "function_call"):
+        return None
+    if item.type == "message" and item.role != "assistant":
+        return "user_audio_framing" if any(part.is_audio for part in item.parts) else "user_text_framing"
+    cut = any(part.is_audio and part.text is None for part in item.parts)
+    return "truncated_reply_text" if cut else "reply_framing"
 
 
 def _told_tokens(parts: Sequence[Part], laws: Laws) -> Tokens:

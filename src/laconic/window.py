@@ -8,53 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from laconic.conversation import Conversation
 from laconic.items import Item
 from laconic.laws import Laws
 from laconic.plans import Past, Plan, forget, forgettable
 from laconic.rates import Rates
-from laconic.tokens import item_tokens
+from laconic.tally import Tally
 
-__all__ = ["Sizes", "Window", "low_mark"]
+__all__ = ["Window", "low_mark"]
 
 # An average exchange (COST.md section 10): what is said, what is answered, and the text around both.
 _USER_MS, _REPLY_MS, _WORDS = 3_000, 8_000, 45
-
-
-class Sizes:
-    """How many tokens each item is in the input, by the laws in force, reply sound included. Counted once an item:
-    a memory asks for all of them whenever something happened."""
-
-    def __init__(self) -> None:
-        self._laws: Laws | None = None
-        self._counting: Laws | None = None
-        self._known: dict[str, tuple[object, int]] = {}
-
-    def of(self, item: Item, past: Past) -> int:
-        if past.laws is not self._laws:
-            self._relearn(past.laws)
-        # What may still change: a reply grows, a cut shortens it.
-        form = (item.status, item.audio_ms, len(item.parts))
-        known = self._known.get(item.id)
-        if known is None or known[0] != form:
-            tokens = item_tokens(item, past.laws)
-            known = form, tokens.text + tokens.audio + tokens.image
-            self._known[item.id] = known
-            self._sweep(past.conversation)
-        return known[1]
-
-    def _relearn(self, laws: Laws) -> None:
-        """Other laws; a hit rate changes the price of tokens and not their number."""
-        counting = replace(laws, hit_rate=0.0, unverified=())
-        if counting != self._counting:
-            self._known.clear()
-        self._laws, self._counting = laws, counting
-
-    def _sweep(self, conversation: Conversation) -> None:
-        if len(self._known) > 2 * len(conversation) + 64:
-            self._known = {item_id: known for item_id, known in self._known.items() if item_id in conversation}
 
 
 def low_mark(high: int, laws: Laws, rates: Rates | None) -> int:
@@ -84,7 +49,7 @@ class Window:
     high: int
     low: int | None = None
     """None: what the laws advise (`low_mark`)."""
-    _sizes: Sizes = field(default_factory=Sizes, repr=False, compare=False)
+    _tally: Tally = field(default_factory=lambda: Tally(_counted), repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -93,13 +58,15 @@ class Window:
     def plans(self, past: Past) -> Iterator[Plan]:
         if not past.supports("delete"):
             return
-        sizes = [(item, self._sizes.of(item, past)) for item in past.conversation if not past.pinned(item)]
-        total = sum(tokens for _, tokens in sizes)
-        if total <= self.high:
+        self._tally.follow(past)
+        if not self._tally.passes(self.high, past):
             return
-        low = self._low(past)
+        total, low = self._tally.tokens(), self._low(past)
         surplus: list[Item] = []
-        for item, tokens in sizes:
+        for item in past.conversation:
+            tokens = self._tally.of(item.id)
+            if tokens is None:
+                continue
             if total <= low or not past.over(item):
                 break
             total -= tokens
@@ -111,3 +78,7 @@ class Window:
 
     def why(self) -> str:
         return f"at {self.high} tokens the oldest are cut, as asked"
+
+
+def _counted(item: Item, past: Past) -> str | None:
+    return None if past.pinned(item) else "item"
