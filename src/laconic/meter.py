@@ -117,7 +117,7 @@ class Meter:
     @property
     def total(self) -> Cost:
         """Everything so far, without estimates."""
-        return self._sum([self._settled, self._session_cost()])
+        return self._sum([self._settled, self.session_cost])
 
     @property
     def estimated(self) -> Cost:
@@ -202,8 +202,19 @@ class Meter:
         if known is not None:
             self._settled = replace(self._settled, unknown=self._settled.unknown - known.cost.unknown)
 
-    def _session_cost(self) -> Cost:
-        """What is billed for the session as a whole."""
+    @property
+    def session_ms(self) -> int:
+        """How long the session has lasted, as far as anybody said."""
+        return self._session_ms
+
+    @property
+    def messages(self) -> int:
+        """How many text items the client created."""
+        return self._messages
+
+    @property
+    def session_cost(self) -> Cost:
+        """What is billed for the session as a whole, beside its responses and transcriptions."""
         charges: list[Charge] = []
         rates = self.rates
         if rates is not None and rates.per_message is not None and self._messages:

@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 def _routes(args: argparse.Namespace) -> Routes:
     from laconic.gateway.routes import Route, Routes, read_routes
 
-    one = {
+    one: dict[str, Any] = {
         "service": args.service,
         "model": args.model,
         "deployment": args.deployment,
@@ -106,7 +106,8 @@ def _routes(args: argparse.Namespace) -> Routes:
     }
     given = {name: value for name, value in one.items() if value is not None}
     if args.routes is None:
-        return Routes([Route(**({"service": args.service or _default_service()} | given))])
+        given["service"] = args.service or _default_service()
+        return Routes([Route(**given)])
     if given:
         flag = "--" + next(iter(given)).replace("_", "-")
         raise BadInput(f"{flag} and --routes are two ways of saying it; put it into {args.routes}")

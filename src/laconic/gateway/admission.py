@@ -25,7 +25,7 @@ class Admission:
 
     def __init__(self, keys: Keys | None, secrets: Secrets, *, open: bool = False) -> None:
         self._keys = keys
-        self._secrets = secrets
+        self.secrets = secrets
         self._open = open
 
     @property
@@ -42,7 +42,7 @@ class Admission:
         return Guest() if self._open else None
 
     async def _by_secret(self, value: str) -> Guest | None:
-        grant = self._secrets.verify(value)
+        grant = self.secrets.verify(value)
         if grant is None:
             return None
         if grant.key is None:

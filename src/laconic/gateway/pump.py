@@ -99,7 +99,9 @@ class Pump:
         )
 
     async def run(self) -> Closed:
-        """Until one side ends, or we do; both sockets are closed then. How it ended."""
+        """Until one side ends, or we do; both sockets are closed then. How it ended.
+
+        Raises what kept us from going on: Unreachable, where the books could not be written."""
         reading = asyncio.create_task(self._read_service(), name="gateway: service")
         listening = asyncio.create_task(self._read_app(), name="gateway: app")
         keeping = asyncio.create_task(self._keep_time(), name="gateway: time")
@@ -110,10 +112,12 @@ class Pump:
                 closed: Closed = self._over.result()
             else:
                 closed = next(ending for task in tasks if (ending := _ending(task)) is not None)
-            if reading.done():
+            if reading.done() and not isinstance(closed, _Ours):
                 await self._lost(closed)
             else:
                 await self._finish(reading, closed)
+            if closed.__cause__ is not None:
+                raise closed.__cause__
             return closed
         finally:
             async with self._writing:  # a row that is being written is written
@@ -121,6 +125,9 @@ class Pump:
                     task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._summaries.close()
+            last = self._relay.end(self._now())
+            if last is not None:
+                await self._books.write([last])
 
     def leave(self, code: int, reason: str) -> None:
         """End at the next quiet moment."""
@@ -233,7 +240,6 @@ class Pump:
 
     async def _lost(self, closed: Closed) -> None:
         """The service has ended the session: the app gets everything up to there, and its words."""
-        self._relay.session.end(self._now())
         if closed.code == 1006:
             lost = "The connection to the service was lost."
             self._to_app.put([error_event("server_error", "service_connection_lost", lost)])
@@ -244,11 +250,13 @@ class Pump:
     async def _finish(self, reading: asyncio.Task[None], closed: Closed) -> None:
         """The app has gone, or is sent away: the service is asked for the last bill."""
         if isinstance(closed, _Ours):
+            if closed.__cause__ is not None:
+                self._to_app.put([error_event("server_error", "gateway_error", "The gateway cannot go on.")])
+                await self._to_app.flush()
             await self._app.close(closed.code, closed.reason)
         if self._relay.session.conversation.responding and not reading.done():
             self._say({"type": "response.cancel"})
             await self._settle(reading)
-        self._relay.session.end(self._now())
         await self._service.close(1000, "")
 
     async def _settle(self, reading: asyncio.Task[None]) -> None:
@@ -272,11 +280,12 @@ def error_event(kind: str, code: str, message: str) -> bytes:
 
 
 def _ending(task: asyncio.Task[None]) -> Closed | None:
-    """How this task ended the session, if it did. A mistake of ours is raised."""
+    """How this task ended the session, if it did. What broke it from within is the cause."""
     if not task.done() or task.cancelled():
         return None
     error = task.exception()
     if isinstance(error, Closed):
         return error
-    assert error is not None
-    raise error
+    broken = _Ours(_BROKEN, "gateway error")
+    broken.__cause__ = error
+    return broken

@@ -14,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from laconic.actions import Charged, Notice, Summarise, ToApp, ToService, Transcribed
 from laconic.events import Raw
 from laconic.gateway.books import Row
+from laconic.items import Wire
+from laconic.meter import Cost
 from laconic.recording import Sender
 from laconic.session import Session
 
@@ -104,6 +106,17 @@ class Relay:
         self.session.tick(now)
         return self.drain(now)
 
+    def end(self, now: float) -> Row | None:
+        """The session is over: its last row, for its time and what is billed for it as a whole. None if there was no
+        session."""
+        self.session.end(now)
+        meter = self.session.meter
+        if not self.session.conversation.settings:
+            return None
+        cost = meter.session_cost
+        usage = {"duration_ms": meter.session_ms, "messages": meter.messages}
+        return self._row("session", "session", "completed", self._model, usage, cost)
+
     @property
     def deadline(self) -> float | None:
         """When to call `tick` next."""
@@ -148,47 +161,35 @@ class Relay:
 
     def _charged(self, charged: Charged) -> Row:
         beside = charged.kind == "summary" and charged.response_id.startswith("summary ")  # by another model
-        return Row(
-            session=self.entry.session,
-            id=charged.response_id or self._name(),
-            kind=charged.kind,
-            at=self._utc(),
-            status=charged.status,
-            route=self.entry.route,
-            model=(beside and self.entry.summary_model) or self._model,
-            usage=None if charged.usage is None else charged.usage.to_wire(),
-            charges=charged.cost.charges,
-            unknown=charged.cost.unknown,
-            currency=charged.cost.currency,
-            rates_version=self.entry.rates_version,
-            **self._common(),
-        )
+        model = (beside and self.entry.summary_model) or self._model
+        usage = None if charged.usage is None else charged.usage.to_wire()
+        return self._row(charged.response_id, charged.kind, charged.status, model, usage, charged.cost)
 
     def _transcribed(self, transcribed: Transcribed) -> Row:
+        model = self.session.conversation.transcription_model or ""
+        usage = None if transcribed.usage is None else transcribed.usage.to_wire()
+        return self._row(transcribed.item_id, "transcription", "completed", model, usage, transcribed.cost)
+
+    def _row(self, id_: str, kind: str, status: str, model: str, usage: Wire | None, cost: Cost) -> Row:
         return Row(
             session=self.entry.session,
-            id=transcribed.item_id or self._name(),
-            kind="transcription",
+            id=id_ or self._name(),
+            kind=kind,
             at=self._utc(),
-            status="completed",
+            status=status,
             route=self.entry.route,
-            model=self.session.conversation.transcription_model or "",
-            usage=None if transcribed.usage is None else transcribed.usage.to_wire(),
-            charges=transcribed.cost.charges,
-            unknown=transcribed.cost.unknown,
-            currency=transcribed.cost.currency,
+            model=model,
+            usage=usage,
+            charges=cost.charges,
+            unknown=cost.unknown,
+            currency=cost.currency,
             rates_version=self.entry.rates_version,
-            **self._common(),
+            laws=asdict(self.session.laws),
+            memory=self.session.memory.name,
+            key=self.entry.key,
+            labels=self.entry.labels,
+            user=self.entry.user,
         )
-
-    def _common(self) -> dict[str, Any]:
-        return {
-            "laws": asdict(self.session.laws),
-            "memory": self.session.memory.name,
-            "key": self.entry.key,
-            "labels": self.entry.labels,
-            "user": self.entry.user,
-        }
 
     @property
     def _model(self) -> str:

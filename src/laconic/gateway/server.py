@@ -31,7 +31,7 @@ from laconic.gateway.office import Office
 from laconic.gateway.pump import Pump, error_event
 from laconic.gateway.relay import Entry, Recorder, Relay
 from laconic.gateway.routes import Route, Routes
-from laconic.gateway.secrets import preset
+from laconic.gateway.secrets import HEADER_BYTES, Secrets, preset
 from laconic.gateway.sockets import Closed, Socket, WebSocket, sendable
 from laconic.gateway.upstream import connect, dialler
 from laconic.rates import RateTable, load
@@ -72,7 +72,7 @@ class Gateway:
     ) -> None:
         self._routes = routes
         self._env = env
-        self._admission = admission
+        self._admission = admission or Admission(None, Secrets.from_environment(env), open=True)
         self._office = office
         self._rates = rates or load()
         self._origins = frozenset(origins)
@@ -91,7 +91,9 @@ class Gateway:
         """Listen until the block is left; yields the port, a free one for 0. Raises OSError if it is taken."""
         async with AsyncExitStack() as open_things:
             self._dialler = await open_things.enter_async_context(dialler())
-            runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
+            runner = web.AppRunner(
+                self.application(), access_log=None, shutdown_timeout=1.0, max_field_size=HEADER_BYTES
+            )
             await runner.setup()
             open_things.push_async_callback(runner.cleanup)
             if self._office is not None:
@@ -119,6 +121,7 @@ class Gateway:
         application = web.Application(middlewares=[_json_errors])
         for path in (*PATHS, *BETA_PATHS):
             application.router.add_get(path, self._knock, allow_head=False)
+        application.router.add_post("/v1/realtime/client_secrets", self._mint)
         application.router.add_get("/healthz", self._healthy)
         application.router.add_get("/readyz", self._ready)
         return application
@@ -156,13 +159,22 @@ class Gateway:
             return web.json_response({"status": "closing"}, status=503, headers={"Retry-After": _RETRY_S})
         return web.json_response({"status": "ok"})
 
+    async def _mint(self, request: web.Request) -> web.Response:
+        """A client secret, for whoever has a key; a secret is not enough to make others."""
+        guest = await self._admission.admit(keys_offered(request))
+        if guest is None or guest.grant is not None:
+            return _refusal(401, "invalid_api_key", "Incorrect API key provided.")
+        key = guest.key.id if guest.key is not None else None
+        status, answer = self._admission.secrets.answer(await request.read(), key)
+        return web.json_response(answer, status=status)
+
     async def _knock(self, request: web.Request) -> web.StreamResponse:
         """Before the 101: who may not come in is told so here."""
         if self._leaving:
             return _refusal(503, "gateway_closing", "The gateway is closing.", {"Retry-After": _RETRY_S})
         if not same_origin(request, self._origins):
             return _refusal(403, "origin_not_allowed", "Pages of this origin may not use this gateway.")
-        guest = Guest() if self._admission is None else await self._admission.admit(keys_offered(request))
+        guest = await self._admission.admit(keys_offered(request))
         if guest is None:
             return _refusal(401, "invalid_api_key", "Incorrect API key provided.")
         ws = web.WebSocketResponse(
@@ -227,6 +239,8 @@ class Gateway:
             pump.leave(1001, "the gateway is closing")
         try:
             await pump.run()
+        except LaconicError as error:
+            self._tell(error.sentence)
         finally:
             del self._sittings[name]
             self._empty.set()
