@@ -27,6 +27,8 @@ from laconic.errors import LaconicError, Refused
 from laconic.gateway.admission import Admission, Guest
 from laconic.gateway.asked import BETA_PATHS, PATHS, Asked, asked, keys_offered, same_origin
 from laconic.gateway.books import NO_BOOKS
+from laconic.gateway.call_doors import CallDoors
+from laconic.gateway.calls import Calls, Dial
 from laconic.gateway.office import Office
 from laconic.gateway.pump import Pump, error_event
 from laconic.gateway.relay import Entry, Recorder, Relay
@@ -80,6 +82,7 @@ class Gateway:
         self._tell = tell or _silence
         self._simulator = simulator
         self._dialler: ClientSession | None = None
+        self._call_doors: CallDoors | None = None
         self._sittings: dict[str, Pump] = {}
         self._leaving = False
         self._empty = asyncio.Event()
@@ -91,6 +94,9 @@ class Gateway:
         """Listen until the block is left; yields the port, a free one for 0. Raises OSError if it is taken."""
         async with AsyncExitStack() as open_things:
             self._dialler = await open_things.enter_async_context(dialler())
+            calls = Calls(self._dialler)
+            open_things.push_async_callback(calls.close)
+            self._call_doors = CallDoors(self, calls)
             runner = web.AppRunner(
                 self.application(), access_log=None, shutdown_timeout=1.0, max_field_size=HEADER_BYTES
             )
@@ -121,7 +127,9 @@ class Gateway:
         application = web.Application(middlewares=[_json_errors])
         for path in (*PATHS, *BETA_PATHS):
             application.router.add_get(path, self._knock, allow_head=False)
-        application.router.add_post("/v1/realtime/client_secrets", self._mint)
+            application.router.add_post(f"{path}/client_secrets", self._mint)
+        if self._call_doors is not None:
+            self._call_doors.add_to(application)
         application.router.add_get("/healthz", self._healthy)
         application.router.add_get("/readyz", self._ready)
         return application
@@ -168,15 +176,30 @@ class Gateway:
         status, answer = self._admission.secrets.answer(await request.read(), key)
         return web.json_response(answer, status=status)
 
-    async def _knock(self, request: web.Request) -> web.StreamResponse:
-        """Before the 101: who may not come in is told so here."""
+    async def enter(self, request: web.Request) -> Guest | web.Response:
+        """Who this is, or the refusal."""
         if self._leaving:
             return _refusal(503, "gateway_closing", "The gateway is closing.", {"Retry-After": _RETRY_S})
         if not same_origin(request, self._origins):
             return _refusal(403, "origin_not_allowed", "Pages of this origin may not use this gateway.")
         guest = await self._admission.admit(keys_offered(request))
-        if guest is None:
-            return _refusal(401, "invalid_api_key", "Incorrect API key provided.")
+        return guest or _refusal(401, "invalid_api_key", "Incorrect API key provided.")
+
+    def allows(self, request: web.Request) -> str | None:
+        """The origin of another page, if it may use the gateway."""
+        origin = request.headers.get("Origin")
+        return origin if origin in self._origins or "*" in self._origins else None
+
+    def endpoint(self, model: str | None) -> Endpoint | None:
+        """Where this model is served; None for one that is not. Raises LaconicError."""
+        route = self._routes.find(model)
+        return None if route is None else route.endpoint(model, env=self._env, simulator=self._simulator)
+
+    async def _knock(self, request: web.Request) -> web.StreamResponse:
+        """Before the 101: who may not come in is told so here."""
+        guest = await self.enter(request)
+        if isinstance(guest, web.Response):
+            return guest
         ws = web.WebSocketResponse(
             protocols=("realtime",),
             compress=False,
@@ -189,11 +212,17 @@ class Gateway:
         if not ws.can_prepare(request):
             return _refusal(426, "upgrade_required", "This address speaks WebSocket.", {"Upgrade": "websocket"})
         await ws.prepare(request)
-        await self._serve(WebSocket(ws), asked(request), guest)
+        app, wants = WebSocket(ws), asked(request)
+        if self._call_doors is None or not await self._call_doors.joined(app, wants, guest):
+            await self.serve(app, wants, guest, self._dial)
         return ws
 
-    async def _serve(self, app: WebSocket, wants: Asked, guest: Guest) -> None:
-        """One session, from its 101 to its end."""
+    async def _dial(self, there: Endpoint) -> Socket:
+        assert self._dialler is not None
+        return WebSocket(await connect(self._dialler, there))
+
+    async def serve(self, app: Socket, wants: Asked, guest: Guest, dial: Dial) -> None:
+        """One session, from its 101 to its end; `dial` connects to the service."""
         if wants.model is None and guest.grant is not None:
             wants = replace(wants, model=guest.grant.model)
         route = self._routes.find(wants.model)
@@ -211,17 +240,16 @@ class Gateway:
             await _turn_away(app, "insufficient_quota", refused.sentence)
             return
         try:
-            await self._relayed(name, app, route, wants, guest)
+            await self._relayed(name, app, route, wants, guest, dial)
         finally:
             if share is not None:
                 await share.close()
 
-    async def _relayed(self, name: str, app: WebSocket, route: Route, wants: Asked, guest: Guest) -> None:
+    async def _relayed(self, name: str, app: Socket, route: Route, wants: Asked, guest: Guest, dial: Dial) -> None:
         """One session for which everything is granted: dial, and carry."""
-        assert self._dialler is not None
         try:
             there = route.endpoint(wants.model, env=self._env, simulator=self._simulator, beside=wants.beside)
-            service: Socket = WebSocket(await connect(self._dialler, there))
+            service = await dial(there)
             if guest.grant is not None:
                 service = await preset(service, guest.grant.session)
             pump = self._pump(name, app, service, route, there, wants, guest)
@@ -288,7 +316,7 @@ class Gateway:
         )
 
 
-async def _turn_away(app: WebSocket, code: str, message: str) -> None:
+async def _turn_away(app: Socket, code: str, message: str) -> None:
     """As services do it."""
     await app.send(error_event("invalid_request_error", code, message))
     await app.close(3000, f"invalid_request_error.{code}")
