@@ -181,7 +181,9 @@ def _print_unknown(rows: list[Row]) -> None:
     if not rows:
         print("Nothing is unknown.")
     for row in rows:
-        at_most = [_amount(unit, amount) for unit, amount in row.at_most.items()]
+        at_most = [
+            _amount(unit, row.at_most[unit]) for unit in ("nanodollars", "tokens", "ms") if row.at_most.get(unit)
+        ]
         print(f"{row.at:%Y-%m-%d %H:%M}  {row.kind}  {row.model or '–'}" + (f"  key {row.key}" if row.key else ""))
         print(f"  {row.session} '{row.id}'")
         if at_most:
