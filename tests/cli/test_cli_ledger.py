@@ -150,7 +150,7 @@ def test_a_wrong_ledger_is_told_row_by_row(file: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    ("name", "begins"), [("x.csv", "session,id,kind,at"), ("x.jsonl", '{"session": "3f2'), ("x.parquet", "PAR1")]
+    ("name", "begins"), [("x.csv", "session,id,kind,utc"), ("x.jsonl", '{"session": "3f2'), ("x.parquet", "PAR1")]
 )
 def test_export_takes_its_format_from_the_file_s_name(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, begins: str

@@ -103,10 +103,10 @@ async def test_parquet_has_the_same_columns_with_their_types(tmp_path: Path) -> 
     with duckdb.connect() as connection:
         quoted = str(path).replace("'", "''")
         read = f"FROM read_parquet('{quoted}')"
-        types = {name: type_ for name, type_, *_ in connection.execute(f"DESCRIBE {read}").fetchall()}
+        types = {name: type_ for name, type_, *_ in connection.execute(f"DESCRIBE SELECT * {read}").fetchall()}
         (a,) = connection.execute(f"SELECT nanodollars, cached_audio, labels {read} WHERE id = 'a'").fetchall()
-        (x,) = connection.execute(f"SELECT audio_in, key, epoch_us(at) {read} WHERE id = 'x'").fetchall()
-    assert (types["nanodollars"], types["at"], types["labels"]) == ("BIGINT", "TIMESTAMP WITH TIME ZONE", "VARCHAR")
+        (x,) = connection.execute(f"SELECT audio_in, key, epoch_us(utc) {read} WHERE id = 'x'").fetchall()
+    assert (types["nanodollars"], types["utc"], types["labels"]) == ("BIGINT", "TIMESTAMP WITH TIME ZONE", "VARCHAR")
     cost = sum(charge.nanodollars for charge in ROWS[0].charges)
     assert a == (cost, 640, '{"team": "応援, A"}')
     assert x == (None, None, int(NOON.timestamp()) * 10**6)

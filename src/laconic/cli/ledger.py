@@ -169,12 +169,13 @@ def _together(sums: list[Sum]) -> Sum:
 async def _unknown(ledger: Ledger, wanted: Wanted) -> list[Row]:
     """Rows that leave something unknown, without those that were corrected."""
     found: dict[tuple[str, str], Row] = {}
+    corrected: set[tuple[str, str]] = set()
     async for row in ledger.rows(wanted):
         if row.kind == "correction":
-            found.pop((row.session, row.id.removeprefix("correction of ")), None)
+            corrected.add((row.session, row.id.removeprefix("correction of ")))
         elif row.unknown:
             found[row.session, row.id] = row
-    return list(found.values())
+    return [row for name, row in found.items() if name not in corrected]
 
 
 def _print_unknown(rows: list[Row]) -> None:

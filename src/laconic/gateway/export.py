@@ -26,7 +26,7 @@ GROUPS = ("day", "month", "key", "user", "model", "route", "session", "memory", 
 """What sums can be made by; besides them `label:NAME`."""
 
 _COUNTS = ("text_in", "audio_in", "image_in", "cached_text", "cached_audio", "cached_image", "text_out", "audio_out")
-_TEXTS = ("session", "id", "kind", "at", "status", "route", "model", "key", "user", "labels", "memory", "currency")
+_TEXTS = ("session", "id", "kind", "utc", "status", "route", "model", "key", "user", "labels", "memory", "currency")
 _NUMBERS = ("nanodollars", "unknown", *_COUNTS, "reasoning", "duration_ms")
 _PARTS = ("charges", "at_most", "rates_version", "laws")
 
@@ -101,7 +101,7 @@ async def write_parquet(rows: AsyncIterable[Row], path: Path) -> int:
         import duckdb
     except ImportError:
         raise BadInput("Parquet needs the analysis extra; install it with: pip install 'laconic[analysis]'") from None
-    types = dict.fromkeys((*_TEXTS, *_PARTS), "VARCHAR") | dict.fromkeys(_NUMBERS, "BIGINT") | {"at": "TIMESTAMPTZ"}
+    types = dict.fromkeys((*_TEXTS, *_PARTS), "VARCHAR") | dict.fromkeys(_NUMBERS, "BIGINT") | {"utc": "TIMESTAMPTZ"}
     columns = ", ".join(f"'{name}': '{types[name]}'" for name in (*_TEXTS, *_NUMBERS, *_PARTS))
     count = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -132,9 +132,9 @@ def _flat(row: Row) -> dict[str, Any]:
     elif row.kind == "session":
         counts = {"duration_ms": (row.usage or {}).get("duration_ms")}
     return {
-        **{name: getattr(row, name) for name in _TEXTS},
+        **{name: getattr(row, name) for name in _TEXTS if name != "utc"},
         **dict.fromkeys(_NUMBERS),
-        "at": as_text(row.at),
+        "utc": as_text(row.at),  # not `at`, which DuckDB keeps for itself
         "labels": json.dumps(dict(row.labels), ensure_ascii=False),
         "nanodollars": used(row).nanodollars,
         "unknown": row.unknown,
