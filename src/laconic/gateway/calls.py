@@ -62,6 +62,7 @@ class Sideline:
         self._joined: dict[Socket, asyncio.Task[None]] = {}
         self._said = asyncio.Queue[Raw](_WAITING)
         self._closed: Closed | None = None
+        self._gone = asyncio.Event()
         self._asked = True
         self._sounding = False
         self._silent = asyncio.Event()
@@ -77,6 +78,8 @@ class Sideline:
         finally:
             self._joined.pop(app, None)
             reading.cancel()
+        if self._closed is not None:
+            await self._gone.wait()  # whoever leaves this would cut the goodbye short
         if not reading.cancelled():
             reading.result()  # a mistake of ours must not pass for a goodbye
 
@@ -124,8 +127,10 @@ class Sideline:
                 await asyncio.wait_for(self._silent.wait(), self._heard_s)
         joined, self._joined = self._joined, {}
         for app, reading in joined.items():
+            reading.cancel()  # aiohttp does not wait for the other side's goodbye where somebody still reads
+            await asyncio.wait([reading])
             await app.close(code, reason)
-            reading.cancel()
+        self._gone.set()
 
 
 class _Sideband:
