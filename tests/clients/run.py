@@ -32,7 +32,8 @@ from laconic.simulator.speech import RATE, Speech
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BEFORE_MS, BEHIND_MS = 200, 800
-FAST = ("--latency-ms", "20", "--transcription-latency-ms", "60", "--speedup", "20", "--voice-engine", "espeak")
+LATENCY_MS = 20
+FAST = ("--transcription-latency-ms", "60", "--speedup", "20", "--voice-engine", "espeak")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def talk(name: str) -> Told:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_conversation(folder)
-        with stand_in(folder) as base_url:
+        with stand_in(name, folder) as base_url:
             return run(name, base_url, folder)
 
 
@@ -99,10 +100,11 @@ def run(name: str, base_url: str, folder: Path) -> Told:
 
 
 @contextmanager
-def stand_in(folder: Path, *options: str) -> Generator[str]:
-    """A stand-in as a process of its own; its base URL. `folder` is one that `write_conversation` wrote."""
-    command = ["simulate", "--port", "0", "--mind", str(folder / "mind.toml"), "--clips", str(folder), *FAST, *options]
-    with process(*command) as line:
+def stand_in(name: str, folder: Path) -> Generator[str]:
+    """A stand-in for this client, a process of its own; its base URL. `write_conversation` has written to `folder`."""
+    latency = str(versions()[name].get("latency_ms", LATENCY_MS))
+    said = ("--mind", str(folder / "mind.toml"), "--clips", str(folder))
+    with process("simulate", "--port", "0", "--latency-ms", latency, *said, *FAST) as line:
         yield line.split("?")[0].removesuffix("/realtime")
 
 
