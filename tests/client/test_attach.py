@@ -29,7 +29,7 @@ EXCHANGES = 6
 def nobodys_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("LACONIC_SUMMARY_URL", "LACONIC_SUMMARY_MODEL", "LACONIC_SUMMARY_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
 
 
 def message(text: str) -> dict[str, Any]:

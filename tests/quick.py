@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.request import Request, urlopen
+
+from websockets.asyncio.client import ClientConnection, connect
 
 from laconic.simulator.minds.reply import HeardItem, Reply
 from laconic.simulator.parts import Parts
 from laconic.simulator.server import StandIn, serve
 from laconic.simulator.speech import Spoken, Word, split_words
 
-__all__ = ["quick_stand_in", "quick_stand_in_thread"]
+__all__ = ["Caller", "quick_stand_in", "quick_stand_in_thread"]
 
 
 @dataclass(frozen=True)
@@ -92,3 +96,47 @@ def quick_stand_in_thread(**settings: Any) -> Generator[StandIn]:
         loop.call_soon_threadsafe(over.set)
         thread.join(10)
         loop.close()
+
+
+class Caller:
+    """Somebody's own program on a call at the stand-in: makes it, is on it, and writes where others speak."""
+
+    def __init__(self, standin: StandIn, connection: ClientConnection, call_id: str) -> None:
+        self.standin, self.call_id = standin, call_id
+        self._connection = connection
+
+    @classmethod
+    @asynccontextmanager
+    async def on_a_call(cls, standin: StandIn, key: str = "any") -> AsyncGenerator[Caller]:
+        settings = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+        headers = {"Authorization": f"Bearer {key}"}
+        call_id = await asyncio.to_thread(_make_call, standin, settings, headers)
+        url = f"{standin.base_url}/realtime?call_id={call_id}&leg=caller"
+        async with connect(url, additional_headers=headers, max_queue=None) as connection:
+            yield cls(standin, connection, call_id)
+
+    async def exchange(self, text: str) -> None:
+        """Something is said, and answered."""
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+        await self._connection.send(json.dumps({"type": "conversation.item.create", "item": item}))
+        await self._connection.send(json.dumps({"type": "response.create"}))
+        async for raw in self._connection:
+            if json.loads(raw)["type"] == "response.done":
+                return
+
+    async def talk(self, exchanges: int) -> None:
+        for n in range(exchanges):
+            await self.exchange(f"Sentence {n}.")
+
+    async def hang_up(self) -> None:
+        await self._connection.close()
+
+
+def _make_call(standin: StandIn, settings: Mapping[str, Any], key: Mapping[str, str]) -> str:
+    fields = {"sdp": "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "session": json.dumps(settings)}
+    parts = [f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}' for name, text in fields.items()]
+    body = "\r\n".join([*parts, "--x--", ""]).encode()
+    headers = {"Content-Type": "multipart/form-data; boundary=x", **key}
+    url = f"http://127.0.0.1:{standin.port}/v1/realtime/calls"
+    with urlopen(Request(url, body, headers, method="POST"), timeout=10) as answer:
+        return str(answer.headers["Location"]).rpartition("/")[2]
