@@ -56,6 +56,15 @@ class _Lane:
     def put(self, raws: Sequence[Raw]) -> None:
         self._waiting.extend(raws)
 
+    async def pass_on(self, raw: Raw) -> None:
+        """Put one there and flush, the short way."""
+        if self._waiting or self._pen.locked():
+            self._waiting.append(raw)
+            await self.flush()
+            return
+        async with self._pen:
+            await self._socket.send(raw)
+
     async def flush(self) -> None:
         """Send what waits here; returns when all of it has been taken."""
         async with self._pen:
@@ -146,6 +155,9 @@ class Pump:
             raw = await self._service.recv()
             now = self._last = self._now()
             batch = self._relay.from_service(raw, now)
+            if batch is None:
+                await (self._to_app.pass_on(raw) if not self._behind else self._queue(raw))
+                continue
             await self._carry(batch)
             if batch.to_service:
                 self._stirred.set()
@@ -163,6 +175,9 @@ class Pump:
                 if left < 0:
                     raise _Ours(_POLICY, "too many messages")
             batch = self._relay.from_app(raw, now)
+            if batch is None:
+                await self._to_service.pass_on(raw)
+                continue
             await self._carry(batch)
             if batch.to_service:
                 await self._to_service.flush()
@@ -227,6 +242,11 @@ class Pump:
                 self._to_app.put(batch.to_app)
         finally:
             self._behind -= 1
+
+    async def _queue(self, raw: Raw) -> None:
+        """Sound that has to wait for the ledger: it comes after what its reply's beginning is the bill for."""
+        await self._carry(Batch(to_app=[raw]))
+        await self._to_app.flush()
 
     def _say(self, event: dict[str, object]) -> None:
         self._relay.session.from_app(msgspec.json.encode(event), self._now())
