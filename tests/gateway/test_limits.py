@@ -102,6 +102,19 @@ async def test_what_was_used_beyond_the_lease_counts(limits: Limits, ledger: Led
     assert await share.lease("tokens", 50) == (10, True)
 
 
+async def test_a_response_that_will_never_report_stays_charged(limits: Limits, ledger: Ledger) -> None:
+    """The app has hung up, the service never said what the last reply took."""
+    it = key("$1, 10000 tokens")
+    share = await limits.open("s1", it, "ann")
+    await share.lease("nanodollars", DOLLAR)
+    await share.lease("tokens", 10_000)
+    await share.close(lost={"nanodollars": DOLLAR // 10, "tokens": 0})
+    await share.close(lost={"nanodollars": DOLLAR // 10})  # said twice, counted once
+    assert [standing.left for standing in await limits.standings(it)] == [DOLLAR * 9 // 10, 10_000]
+    (row,) = await lost(ledger)
+    assert (row.user, row.at_most, row.unknown) == ("ann", {"nanodollars": DOLLAR // 10}, 1)
+
+
 async def test_every_budget_that_binds_is_asked(limits: Limits, ledger: Ledger) -> None:
     """The day's, the month's, the key's whole life, and the user's own: the least left of them counts."""
     it = key("$9/month, $5/day, $50", "$2/day, $1")

@@ -29,7 +29,6 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from laconic.budget import Limit, Period, Unit
 from laconic.errors import Refused, Unreachable
@@ -95,9 +94,13 @@ class Share:
         """
         return await self._limits.grant(self, unit, amount, reserve)
 
-    async def close(self) -> None:
-        """Give back what is left. After the session's last row was written."""
-        await self._limits.give_back(self)
+    async def close(self, *, lost: Mapping[str, int] | None = None) -> None:
+        """Give back what is left. After the session's last row was written.
+
+        `lost`: what a response may have used, by unit, that was under way and will never report. It stays used, as
+        what a dead gateway leaves behind does.
+        """
+        await self._limits.give_back(self, lost or {})
 
 
 class Limits:
@@ -170,12 +173,19 @@ class Limits:
         share.until = now + self._lease
         return granted, granted < amount
 
-    async def give_back(self, share: Share) -> None:
+    async def give_back(self, share: Share, lost: Mapping[str, int]) -> None:
         """See `Share.close`."""
         self._open.pop(share.session, None)
-        if share.pools:
-            async with self._database.writing(key_lock(share.pools[0].key)) as transaction:
-                await transaction.fetch("DELETE FROM laconic_leases WHERE session = ?1", share.session)
+        if not share.pools:
+            return
+        key, now = share.pools[0].key, self._clock()
+        async with self._database.writing(key_lock(key)) as transaction:
+            ended = await transaction.fetch(
+                "DELETE FROM laconic_leases WHERE session = ?1 RETURNING user_label", share.session
+            )
+            # A lease that was collected is written down already.
+            for (user,) in ended:
+                await _write_lost(transaction, key, share.session, user, lost, now)
 
     async def renew(self) -> frozenset[str]:
         """Renew the leases of this gateway's sessions, and collect everybody's that have expired.
@@ -268,32 +278,31 @@ async def _collect(transaction: Transaction, now: datetime, key: str) -> None:
     # Deleted and read in one statement: a gateway that renews its leases in the same moment has them or has not.
     expired = await transaction.fetch(
         "DELETE FROM laconic_leases WHERE key_id = ?1 AND expires < ?2 RETURNING session, user_label, nanodollars,"
-        " tokens, ms, reserved_nanodollars, reserved_tokens, renewed, expires",
+        " tokens, ms, reserved_nanodollars, reserved_tokens, renewed",
         key,
         as_text(now),
     )
-    for lease in expired:
-        row = _lost(key, *lease)
-        if row is not None:
-            await insert(transaction, row)
+    for session, user, nano, tokens, ms, reserved_nano, reserved_tokens, renewed in expired:
+        lost = {
+            "nanodollars": nano if reserved_nano is None else min(nano, reserved_nano),
+            "tokens": tokens if reserved_tokens is None else min(tokens, reserved_tokens),
+            "ms": ms,
+        }
+        await _write_lost(transaction, key, session, user, lost, as_time(renewed))
 
 
-def _lost(key: str, session: str, user: str, *lease: Any) -> Row | None:
-    """What a session may have used when its gateway died, as a row; None if it held nothing."""
-    nano, tokens, ms, reserved_nano, reserved_tokens, renewed, expires = lease
-    reserved = {
-        "nanodollars": nano if reserved_nano is None else min(nano, reserved_nano),
-        "tokens": tokens if reserved_tokens is None else min(tokens, reserved_tokens),
-        "ms": ms,
-    }
-    at_most = {unit: amount for unit, amount in reserved.items() if amount}
+async def _write_lost(
+    transaction: Transaction, key: str, session: str, user: str, lost: Mapping[str, int], at: datetime
+) -> None:
+    """Write down what a session may have used and nobody will report; nothing if that is nothing."""
+    at_most = {unit: amount for unit, amount in lost.items() if amount > 0}
     if not at_most:
-        return None
-    return Row(
+        return
+    row = Row(
         session=session,
-        id=f"lost {expires}",
+        id=f"lost {as_text(at)}",
         kind="lost",
-        at=as_time(renewed),
+        at=at,
         status="lost",
         route="",
         model="",
@@ -308,6 +317,7 @@ def _lost(key: str, session: str, user: str, *lease: Any) -> Row | None:
         user=user or None,
         at_most=at_most,
     )
+    await insert(transaction, row)
 
 
 def _used_up(standing: Standing, key: Key) -> Refused:
