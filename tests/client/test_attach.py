@@ -48,12 +48,6 @@ def held(standin: StandIn, session: int = -1) -> list[str]:
     return [item.id for item in standin.services[session].conversation]
 
 
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - what is waited for happens in a server nobody can ask
-            await asyncio.sleep(0.005)
-
-
 # --- the same program, with and without ------------------------------------------------------------------------------
 
 
