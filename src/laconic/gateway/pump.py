@@ -73,7 +73,8 @@ class _Lane:
 
 
 class Pump:
-    """One session from its first message to its end. `writer` writes summaries; None: there are none.
+    """One session from its first message to its end. `writer` writes summaries; None: the service does, in
+    the session.
 
     `watch` is told of every batch, after it was carried out."""
 
@@ -103,9 +104,7 @@ class Pump:
         self._leaving: _Ours | None = None
         self._settled: asyncio.Event | None = None  # set when the app has gone and the last reply is over
         self._over: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
-        self._summaries = Summaries(
-            relay.session, writer=writer, say=self._say, tell=self._tell, done=self._stirred.set, now=now
-        )
+        self._summaries = Summaries(relay.session, writer=writer, tell=self._tell, done=self._stirred.set, now=now)
 
     async def run(self) -> Closed:
         """Until one side ends, or we do; both sockets are closed then. How it ended.
@@ -248,10 +247,6 @@ class Pump:
         await self._carry(Batch(to_app=[raw]))
         await self._to_app.flush()
 
-    def _say(self, event: dict[str, object]) -> None:
-        self._relay.session.from_app(msgspec.json.encode(event), self._now())
-        self._stirred.set()
-
     def _tell(self, notice: Notice) -> None:
         if self._watch is not None:
             self._watch([notice])
@@ -275,7 +270,7 @@ class Pump:
                 await self._to_app.flush()
             await self._app.close(closed.code, closed.reason)
         if self._relay.session.conversation.responding and not reading.done():
-            self._say({"type": "response.cancel"})
+            self._relay.session.from_app(b'{"type":"response.cancel"}', self._now())
             await self._settle(reading)
         await self._service.close(1000, "")
 
