@@ -64,6 +64,7 @@ FETCHED_LATER = {"client", "gateway"}
 # The stand-in decides what the conversation is and the mirror infers it: each must be able to prove the other wrong.
 FORBIDDEN_TO_THE_STAND_IN = {
     "alternatives",
+    "asides",
     "choosing",
     "conversation",
     "edits",
@@ -73,6 +74,7 @@ FORBIDDEN_TO_THE_STAND_IN = {
     "memory",
     "meter",
     "order",
+    "owed",
     "planning",
     "plans",
     "playback",

@@ -85,7 +85,8 @@ class Summary:
                 return
             self._failed_at = 0
             note = message("system", f"{HEADING}\n{summary.strip()}", past.ids())
-            outcomes = yield [Insert(note, groups[-1][-1].id if self._appends else "root")]
+            covered = tuple(item.id for group in groups for item in group)
+            outcomes = yield [Insert(note, groups[-1][-1].id if self._appends else "root", covered)]
             if not all_done(outcomes):
                 self._failed_at = next_try
                 if isinstance(outcomes, list) and outcomes[0].result == "misplaced":

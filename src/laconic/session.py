@@ -38,8 +38,9 @@ from laconic.actions import (
     Unsupported,
 )
 from laconic.alternatives import Alternatives
+from laconic.asides import Asides
 from laconic.conversation import Conversation
-from laconic.dialects import client_to_beta
+from laconic.dialects import client_to_beta, server_to_beta
 from laconic.edits import Delete
 from laconic.exchanges import Exchanges
 from laconic.expectation import Expectation, Foreseen
@@ -47,10 +48,13 @@ from laconic.items import Wire
 from laconic.laws import Laws, prior
 from laconic.memory import Memory, memory
 from laconic.meter import Meter
+from laconic.owed import Owed
 from laconic.plans import Typical
 from laconic.rates import Rates, RateTable, load
 from laconic.remembering import Remembering, text
 from laconic.usage import TranscriptionUsage, Usage
+from laconic.view import View
+from laconic.wishes import Wishes
 
 __all__ = [
     "Action",
@@ -150,6 +154,23 @@ class Session:
         self._remembering.past.rates = self.meter.rates
         self._remembering.past.summary_rates = self._find(summary_model)
         self._remembering.past.typical = self._told.typical
+        self._ids = ids
+        self._asides = Asides(ids)
+        self._missed: set[str] = set()  # why there was no summary, each told once
+        self._view = View(self.conversation, self._remembering.standing)
+        self._owed = Owed(ids, ack_timeout_s, self._tell)
+        self._wishes = Wishes(
+            self._view,
+            self.conversation,
+            self._remembering.standing,
+            self._remembering.edits,
+            self._owed,
+            ids=ids,
+            send=lambda event: self._actions.append(ToService(text(event))),
+            remove=self._remembering.remove,
+            spell=text,
+        )
+        self._remembering.disputed = self._wishes.disputed
 
     def _find(self, model: str | None) -> Rates | None:
         return self._rates.find(model) if model else None
@@ -182,13 +203,20 @@ class Session:
             self._remembering.sounded(event.item_id)
             self._actions.append(ToApp(raw, event))
             return
-        outcome = self._remembering.answer(event)
+        if self._owed.read(event):
+            if isinstance(event, ev.Error):  # it was expected, and says nothing else
+                self._go_on(now)
+                return
+            hidden, outcome = True, None
+        else:
+            outcome = self._remembering.answer(event)
+            hidden = outcome is not None or self._remembering.is_ours(event) or self._asides.read(event)
         entering = event.item.get("id", "") if isinstance(event, ev.ConversationItemAdded) else ""
         entering = "" if entering in self.conversation else entering
         item = self.conversation.get(outcome.edit.item_id) if outcome is not None else None
         self.conversation.read(event)
-        if outcome is None and not self._remembering.is_ours(event):
-            self._actions.append(ToApp(raw, event))
+        if not hidden:
+            self._actions.append(ToApp(*self._view.tell(raw, event)))
         if entering and not self._remembering.is_ours(event):
             self._enter(entering)
         self._foresee(event)
@@ -199,13 +227,21 @@ class Session:
             if isinstance(outcome.edit, Delete) and outcome.edit.why in ("not heard", "empty", "drift"):
                 self.alternatives.left(outcome.edit.item_id)
             self._remembering.settle(outcome, item)
-        self._edit(now)
+        self._go_on(now)
 
     def from_app(self, raw: ev.Raw, now: float) -> None:
         """A message arrived from the app, in GA's spelling; a beta service gets it in its own."""
         event = ev.read(raw)
+        if isinstance(event, ev.InputAudioBufferAppend) and not self._wishes.waiting:  # most of the traffic
+            self.conversation.said(event)
+            self._actions.append(ToService(raw))
+            return
+        for message in self._wishes.said(raw, event, now):
+            self._pass_on(*message, now)
+
+    def _pass_on(self, raw: ev.Raw, event: ev.Event, now: float) -> None:
         self.conversation.said(event)
-        self._remembering.asked(event)
+        self._remembering.asked(event, now)
         self._expectation.said(event)
         if isinstance(event, ev.ResponseCreate):
             self._expect_response(now)
@@ -215,9 +251,30 @@ class Session:
             raw = selected
         elif isinstance(event, ev.ConversationItemCreate) and _is_text(event.item):
             self.meter.message()
+        self._actions.append(ToService(self._spelled(raw, event)))
+
+    def _spelled(self, raw: ev.Raw, event: ev.Event) -> ev.Raw:
         if self.conversation.dialect == "beta" and isinstance(event, _SHAPED_BY_DIALECT):
-            raw = text(client_to_beta(ev.wire(raw)))
-        self._actions.append(ToService(raw))
+            return text(client_to_beta(ev.wire(raw)))
+        return raw
+
+    def _tell(self, event: Wire) -> None:
+        """Tell the app something that the service did not say."""
+        said = {"type": event["type"], "event_id": self._ids(), **event}
+        raw = text(server_to_beta(said) or said if self.conversation.dialect == "beta" else said)
+        self._actions.append(ToApp(raw, ev.read(raw)))
+
+    def _go_on(self, now: float) -> None:
+        """Something happened: what waited for it goes on."""
+        for ended in self._asides.ended():
+            if ended.why and ended.why not in self._missed:
+                self._missed.add(ended.why)
+                self._actions.append(MemoryTold(ended.why))
+            self._remembering.summarised(ended.ask_id, ended.summary)
+        if self._wishes.waiting:
+            for message in self._wishes.go_on(now):
+                self._pass_on(*message, now)
+        self._edit(now)
 
     def heard(self, item_id: str, ms: int, now: float, *, stopped: bool = False, content_index: int = 0) -> None:
         """The speaker has played this much of an item; `stopped`: and will play no more of it."""
@@ -227,9 +284,11 @@ class Session:
     def tick(self, now: float) -> None:
         """The deadline passed."""
         self._remembering.expire(now)
+        self._owed.expire(now)
+        self._asides.expire(now)
         if self._awaited_until is not None and self._awaited_until <= now:
             self._awaited_until = None
-        self._edit(now)
+        self._go_on(now)
 
     def pin(self, item_id: str) -> None:
         """Never forget this item, whatever the memory."""
@@ -238,16 +297,25 @@ class Session:
     def summarised(
         self, ask_id: int, summary: str | None, now: float, *, usage: Usage | None = None, model: str | None = None
     ) -> None:
-        """The summary asked for by `Summarise` came; None: it could not be had, and nothing is deleted.
-
-        A usage of nothing means that it was made in the session itself, where it is on the meter already.
-        """
-        if (usage is not None or summary is not None) and usage != Usage():
+        """The summary asked for by `Summarise` came; None: it could not be had, and nothing is deleted."""
+        if usage is not None or summary is not None:
             rates = self._find(model) or self._remembering.past.summary_rates
             cost = self.meter.aside(f"summary {ask_id}", "summary", usage, rates)
             self._actions.append(Charged(f"summary {ask_id}", "completed", usage, cost, "summary"))
         self._remembering.summarised(ask_id, summary)
         self._edit(now)
+
+    def summarise_inside(self, ask_id: int, instructions: str, now: float) -> None:
+        """Have the summary asked for by `Summarise` made by the realtime model itself, beside the conversation.
+
+        The app hears nothing of it. Where it cannot be had a notice says why, once, and nothing is deleted.
+        """
+        ask = self._remembering.wanted(ask_id)
+        if ask is not None:
+            raw = text(self._asides.ask(ask_id, ask.text, instructions, now))
+            event = ev.read(raw)
+            self._expectation.said(event)
+            self._actions.append(ToService(self._spelled(raw, event)))
 
     def why(self) -> str:
         """Why the conversation is remembered the way it is."""
@@ -271,8 +339,8 @@ class Session:
         """When to call `tick` next; None if there is nothing to wait for."""
         if self.ended:
             return None
-        waits = [wait for wait in (self._remembering.deadline, self._awaited_until) if wait is not None]
-        return min(waits, default=None)
+        waits = (self._remembering.deadline, self._owed.deadline, self._asides.deadline, self._awaited_until)
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def unsettled(self, item_id: str) -> bool:
         """Whether an edit of this item is under way: until it is answered, who holds what is open."""
