@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from uuid import uuid4
 
 from aiohttp import ClientSession, web
 
+from laconic.client.chat_endpoints import ChatEndpoint
 from laconic.client.endpoints import Endpoint, provider
 from laconic.errors import LaconicError, Refused
 from laconic.gateway.admission import Admission, Guest
@@ -29,6 +31,7 @@ from laconic.gateway.asked import BETA_PATHS, PATHS, Asked, asked, keys_offered,
 from laconic.gateway.books import NO_BOOKS
 from laconic.gateway.call_doors import CallDoors
 from laconic.gateway.calls import Calls, Dial
+from laconic.gateway.eyes import Eyes, Look
 from laconic.gateway.office import Office
 from laconic.gateway.pump import Pump, error_event
 from laconic.gateway.relay import Entry, Recorder, Relay
@@ -56,7 +59,7 @@ class Gateway:
 
     `admission`: who may come in; None: anybody. `office`: where books are kept; None: they are not. `simulator`: where
     the stand-in is, if a route leads there. `record` makes a recorder for a session's name, `tell` takes lines for the
-    gateway's owner.
+    gateway's owner, `eyes` look on.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Gateway:
         origins: Collection[str] = (),
         record: Callable[[str], Recorder] | None = None,
         tell: Told | None = None,
+        eyes: Eyes | None = None,
         simulator: str | None = None,
     ) -> None:
         self._routes = routes
@@ -80,6 +84,7 @@ class Gateway:
         self._origins = frozenset(origins)
         self._record = record
         self._tell = tell or _silence
+        self._eyes = eyes or Eyes(time.monotonic)
         self._simulator = simulator
         self._dialler: ClientSession | None = None
         self._call_doors: CallDoors | None = None
@@ -130,6 +135,8 @@ class Gateway:
             application.router.add_post(f"{path}/client_secrets", self._mint)
         if self._call_doors is not None:
             self._call_doors.add_to(application)
+        if self._eyes.metrics is not None:
+            application.router.add_get("/metrics", self._measured)
         application.router.add_get("/healthz", self._healthy)
         application.router.add_get("/readyz", self._ready)
         return application
@@ -167,6 +174,11 @@ class Gateway:
             return web.json_response({"status": "closing"}, status=503, headers={"Retry-After": _RETRY_S})
         return web.json_response({"status": "ok"})
 
+    async def _measured(self, request: web.Request) -> web.Response:
+        assert self._eyes.metrics is not None
+        text, kind = self._eyes.metrics.text()
+        return web.Response(body=text, headers={"Content-Type": kind})
+
     async def _mint(self, request: web.Request) -> web.Response:
         """A client secret, for whoever has a key; a secret is not enough to make others."""
         guest = await self._admission.admit(keys_offered(request))
@@ -179,11 +191,16 @@ class Gateway:
     async def enter(self, request: web.Request) -> Guest | web.Response:
         """Who this is, or the refusal."""
         if self._leaving:
+            self._eyes.refused("closing")
             return _refusal(503, "gateway_closing", "The gateway is closing.", {"Retry-After": _RETRY_S})
         if not same_origin(request, self._origins):
+            self._eyes.refused("origin")
             return _refusal(403, "origin_not_allowed", "Pages of this origin may not use this gateway.")
         guest = await self._admission.admit(keys_offered(request))
-        return guest or _refusal(401, "invalid_api_key", "Incorrect API key provided.")
+        if guest is None:
+            self._eyes.refused("key")
+            return _refusal(401, "invalid_api_key", "Incorrect API key provided.")
+        return guest
 
     def allows(self, request: web.Request) -> str | None:
         """The origin of another page, if it may use the gateway."""
@@ -227,9 +244,11 @@ class Gateway:
             wants = replace(wants, model=guest.grant.model)
         route = self._routes.find(wants.model)
         if wants.model is None and not wants.beside and (route is None or route.model is None):
+            self._eyes.refused("model")
             await _turn_away(app, "missing_model", "You must provide a model parameter.")
             return
         if route is None or not (guest.key is None or guest.key.allows(wants.model or route.model or "")):
+            self._eyes.refused("model")
             message = f"The model '{wants.model}' does not exist or you do not have access to it."
             await _turn_away(app, "model_not_found", message)
             return
@@ -237,6 +256,7 @@ class Gateway:
         try:
             share = await self._office.limits.open(name, guest.key, wants.user) if self._office is not None else None
         except Refused as refused:
+            self._eyes.refused("budget")
             await _turn_away(app, "insufficient_quota", refused.sentence)
             return
         try:
@@ -249,34 +269,57 @@ class Gateway:
         """One session for which everything is granted: dial, and carry."""
         try:
             there = route.endpoint(wants.model, env=self._env, simulator=self._simulator, beside=wants.beside)
+            began = time.monotonic()
             service = await dial(there)
+            connect_s = time.monotonic() - began
             if guest.grant is not None:
                 service = await preset(service, guest.grant.session)
-            pump = self._pump(name, app, service, route, there, wants, guest)
+            chat = route.chat(there, self._env)
         except Closed as closed:
             await app.close(sendable(closed.code), closed.reason)
             return
         except LaconicError as error:
+            self._eyes.refused("service")
             self._tell(error.sentence)
             message = "The gateway could not reach the service behind it. Please try again later."
             await app.send(error_event("server_error", "service_unreachable", message))
             await app.close(1011, "service unreachable")
             return
+        key = guest.key.id if guest.key is not None else None
+        model = there.model or wants.model or ""
+        look = self._eyes.session(
+            name, route=route.name, model=model, provider=provider(there.url), key=key, connect_s=connect_s
+        )
+        pump = self._pump(name, look.app(app), look.service(service), route, there, wants, guest, chat, look)
+        await self._sit(name, pump, look)
+
+    async def _sit(self, name: str, pump: Pump, look: Look) -> None:
+        """Carry a session to its end."""
         self._sittings[name] = pump
         if self._leaving:
             pump.leave(1001, "the gateway is closing")
+        closed: Closed | None = None
         try:
-            await pump.run()
+            closed = await pump.run()
         except LaconicError as error:
             self._tell(error.sentence)
         finally:
             del self._sittings[name]
             self._empty.set()
+            look.closed(closed)
 
     def _pump(
-        self, name: str, app: Socket, service: Socket, route: Route, there: Endpoint, wants: Asked, guest: Guest
+        self,
+        name: str,
+        app: Socket,
+        service: Socket,
+        route: Route,
+        there: Endpoint,
+        wants: Asked,
+        guest: Guest,
+        chat: ChatEndpoint | None,
+        look: Look,
     ) -> Pump:
-        chat = route.chat(there, self._env)
         numbers = count(1)
         prefix = f"laconic_{name[-12:]}"
         session = Session(
@@ -313,6 +356,7 @@ class Gateway:
             writer=route.writer(chat),
             bounds=route.bounds,
             now=loop.time,
+            watch=look.noticed,
         )
 
 
