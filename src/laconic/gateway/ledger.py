@@ -10,13 +10,14 @@ What turns out later about a row whose usage was unknown is a row too, a `correc
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from laconic.errors import BadInput
+from laconic.errors import BadInput, Unreachable
 from laconic.gateway.books import Row
 from laconic.gateway.database import Database, Transaction, as_text, open_database
 from laconic.gateway.prices import read_prices, version_of, write_prices
@@ -26,6 +27,7 @@ from laconic.rates import RateTable
 
 __all__ = ["Ledger", "Wanted", "insert", "key_lock", "open_ledger"]
 
+_PAUSES = (0.05, 0.5, 2.0)  # s, before a write that has failed is tried again
 _PAGE = 500  # rows held in memory at once while reading
 _INSERT = (
     f"INSERT INTO laconic_rows ({COLUMNS}) VALUES ({', '.join(f'?{n}' for n in range(1, 22))})"
@@ -77,6 +79,17 @@ class Ledger:
         """
         if not rows:
             return
+        for pause in _PAUSES:
+            try:
+                await self._write(rows, reserve)
+                return
+            except Unreachable:
+                # A database that restarts is back in a moment, and a row that was written after all is not written
+                # twice. Meanwhile the app waits for its `response.done`, which is better than losing the session.
+                await asyncio.sleep(pause)
+        await self._write(rows, reserve)
+
+    async def _write(self, rows: Sequence[Row], reserve: Mapping[str, int] | None) -> None:
         async with self._database.writing(*(key_lock(row.key) for row in rows if row.key is not None)) as transaction:
             for row in rows:
                 await insert(transaction, row)
