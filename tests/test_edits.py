@@ -34,6 +34,15 @@ def test_an_acknowledged_edit_is_done_and_no_longer_under_way() -> None:
     assert under_way.deadline is None
 
 
+def test_what_the_service_is_known_to_lack_is_not_supported_from_the_start() -> None:
+    under_way = Edits(counter(), 5.0, ("truncate", "place"))
+    assert [kind for kind in ("delete", "truncate", "create", "place") if under_way.supports(kind)] == [
+        "delete",
+        "create",
+    ]
+    assert edits().supports("place")
+
+
 def test_a_truncation_is_acknowledged_by_its_own_event_only() -> None:
     under_way = edits()
     cut = Truncate("a", 0, 1500)

@@ -17,7 +17,7 @@ just changing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -135,6 +135,8 @@ class Edits:
     ids: Callable[[], str]
     """Makes ids for the events we send."""
     ack_timeout_s: float
+    lacks: Collection[str] = ()
+    """What the service is known not to do, from before this conversation (laws.EDITS)."""
     _sent: dict[str, _Sent] = field(default_factory=dict[str, _Sent])
     _given_up: dict[str, Edit] = field(default_factory=dict[str, Edit])  # a late answer is still to ours
     _records: dict[str, _Record] = field(default_factory=dict[str, _Record])
@@ -151,8 +153,8 @@ class Edits:
         return len(self._sent)
 
     def supports(self, kind: str) -> bool:
-        """Whether the service is still believed to do edits of this kind."""
-        return kind not in self._records or self._records[kind].supported
+        """Whether the service is still believed to do edits of this kind; `place`: to put inserts where we ask."""
+        return kind not in self.lacks and (kind not in self._records or self._records[kind].supported)
 
     def tried(self, item_id: str) -> bool:
         """Whether an edit of this item has been given up: it is not tried a third time."""

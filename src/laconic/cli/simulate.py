@@ -30,7 +30,7 @@ _LAST_PORT = 65_535
 
 _FAULTS = """\
 what goes wrong, and may be said several times: refuse=EDIT or ignore=EDIT (create, delete, truncate,
-create-assistant), append-inserts, ack-late-ms=N, drop-after=N (events), transcription=fails or never,
+create-assistant, create-image), append-inserts, ack-late-ms=N, drop-after=N (events), transcription=fails or never,
 null-error-event-id, duplicate-added, null-usage, refuse-beta-shape, stranger
 """
 

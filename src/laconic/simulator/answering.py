@@ -58,6 +58,10 @@ class Biller(Protocol):
         """The usage of one response that read `items` and made `generated`."""
         ...
 
+    def forget(self) -> None:
+        """Nothing of what was read so far is in the cache any longer."""
+        ...
+
     def sizes(self, items: Sequence[Item]) -> Sequence[int]:
         """Tokens each of these items would add to an input made of them."""
         ...
