@@ -87,10 +87,11 @@ class Share:
         return frozenset(pool.limit.unit for pool in self.pools)
 
     async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
-        """Take up to `amount` more of `unit`: how much was had of it, and whether that is all there is.
+        """Take up to `amount` more of `unit`: how much was had of it, and whether there will be no more than that.
 
-        0 and True also when the lease was collected because this gateway was thought dead. Of a unit nobody limits
-        everything is granted. `reserve` is as in `Ledger.write`.
+        Where other sessions hold what is missing they may yet give some back: then that is False, and asking again is
+        worth while. 0 and True also when the lease was collected because this gateway was thought dead. Of a unit
+        nobody limits everything is granted. `reserve` is as in `Ledger.write`.
         """
         return await self._limits.grant(self, unit, amount, reserve)
 
@@ -151,11 +152,13 @@ class Limits:
         now = self._clock()
         async with self._database.writing(key_lock(binding[0].key)) as transaction:
             await _collect(transaction, now, binding[0].key)
-            if not await transaction.fetch("SELECT 1 FROM laconic_leases WHERE session = ?1", share.session):
+            own = await transaction.fetch(f"SELECT {unit} FROM laconic_leases WHERE session = ?1", share.session)
+            if not own:
                 share.until = now
                 return 0, True
-            left = min([(await _standing(transaction, pool, now)).left for pool in binding])
-            granted = max(0, min(amount, left))
+            standings = [await _standing(transaction, pool, now) for pool in binding]
+            granted = max(0, min(amount, *(standing.left for standing in standings)))
+            last = any(standing.left < amount and standing.held == own[0][0] for standing in standings)
             await transaction.fetch(
                 f"UPDATE laconic_leases SET {unit} = {unit} + ?2, renewed = ?3, expires = ?4 WHERE session = ?1",
                 share.session,
@@ -171,7 +174,7 @@ class Limits:
                     reserve.get("tokens"),
                 )
         share.until = now + self._lease
-        return granted, granted < amount
+        return granted, last
 
     async def give_back(self, share: Share, lost: Mapping[str, int]) -> None:
         """See `Share.close`."""
