@@ -28,6 +28,7 @@ from laconic.gateway.sockets import Closed
 from laconic.gateway.spans import Spans
 
 MODEL = "gpt-realtime"
+SOUND = {"type": "response.output_audio.delta", "delta": "AAAA"}
 
 
 class Clock:
@@ -83,9 +84,6 @@ async def test_a_socket_that_is_looked_at_is_the_same_to_use() -> None:
     assert (socket.told, socket.closed) == ([b'{"type":"response.create"}'], (1000, "bye"))
 
 
-SOUND = {"type": "response.output_audio.delta", "delta": "AAAA"}
-
-
 @pytest.mark.parametrize(
     ("asks", "seconds"),
     [
@@ -120,9 +118,17 @@ async def test_a_response_without_a_shape_is_no_span() -> None:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
     look = looked(Clock(), spans=Spans(provider, clock_ns=lambda: 1))
-    await look.service(Wire({"type": "response.created", "response": 7})).recv()
+    created: dict[str, Any] = {"type": "response.created", "response": 7}
+    service = look.service(Wire(created, created | {"response": {}}, created | {"response": {"id": "resp_1"}}))
+    app = look.app(Wire({"type": "response.create"}))
+    await app.recv()
+    for _ in range(3):
+        await service.recv()
+    await app.send(json.dumps(SOUND))
     look.closed(Closed(1000))
-    assert [span.name for span in spans.get_finished_spans()] == [f"realtime {MODEL}"]
+    response, whole = spans.get_finished_spans()
+    assert (response.name, whole.name) == (f"chat {MODEL}", f"realtime {MODEL}")
+    assert (response.attributes or {})["laconic.first_sound_s"] == 0
 
 
 SPOKEN = ("My account number is seventeen.", "Seventeen, I have written that down.")

@@ -121,7 +121,7 @@ class Look:
             self._asked_at = self._eyes.now()
         elif name == "response.created":
             event = ev.read(raw)
-            self._responding = str(event.response.get("id")) if isinstance(event, ev.ResponseCreated) else None
+            self._responding = event.response.get("id") if isinstance(event, ev.ResponseCreated) else None
             if self._spans is not None and self._responding is not None:
                 self._spans.responding(self._responding)
         elif name == "response.done":
