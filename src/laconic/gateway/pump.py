@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -128,14 +129,20 @@ class Pump:
                 raise closed.__cause__
             return closed
         finally:
-            async with self._writing:  # a row that is being written is written
-                for task in tasks:
-                    task.cancel()
+            await self._written()
+            for task in tasks:
+                task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._summaries.close()
             last = self._relay.end(self._now())
             if last is not None:
                 await self._books.write([last])
+
+    async def _written(self) -> None:
+        """Until the rows that are being written are written; not for ever, if nobody writes them."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_S), self._writing:
+                pass
 
     def leave(self, code: int, reason: str) -> None:
         """End at the next quiet moment."""
@@ -217,7 +224,8 @@ class Pump:
     async def _carry(self, batch: Batch) -> None:
         """Put what is to be sent where it is sent from; rows first."""
         self._to_service.put(batch.to_service)
-        if batch.rows or self._behind:
+        if batch.rows or (batch.to_app and self._behind):
+            self._stirred.set()  # what goes to the service goes at once
             await self._behind_the_books(batch)
         else:
             self._to_app.put(batch.to_app)
