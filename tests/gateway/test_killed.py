@@ -89,7 +89,7 @@ async def standing(database: Database, key: Key) -> Standing:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.soak)])
 async def test_nothing_is_lost_and_nothing_overspent_when_gateways_are_killed(books_url: str, kills: int) -> None:
     """Two gateways on one ledger; one after the other is killed at a random moment and another takes its place."""
     service, chance = Service(), random.Random(20261122)

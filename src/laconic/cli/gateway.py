@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from laconic.cli.books import add_ledger_flag, ledger_url
 from laconic.cli.rates import rate_table
 from laconic.client.endpoints import is_loopback
 from laconic.errors import BadInput
@@ -67,7 +68,7 @@ def add_parser(commands: Commands) -> None:
     way.add_argument("--mind", default="facts", help="what the stand-in says: facts, small_talk, echo, or a .toml")
     way.add_argument("--rates", type=Path, metavar="FILE", help="your own prices (see `laconic rates`)")
     books = parser.add_argument_group("the books")
-    books.add_argument("--ledger", metavar="URL", help="sqlite:///FILE or postgresql://… (default: your data folder)")
+    add_ledger_flag(books)
     books.add_argument("--no-ledger", action="store_true", help="keep no books: no ledger, no keys, no shared budgets")
     door = parser.add_argument_group("the door")
     door.add_argument("--open", action="store_true", help="let anybody in, whatever key they show")
@@ -191,12 +192,13 @@ async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> 
 @asynccontextmanager
 async def _office(args: argparse.Namespace, routes: Routes, rates: RateTable) -> AsyncGenerator[Office | None]:
     """The books. What only the stand-in pretends to bill is not put among real money, unless a place is named."""
-    if args.no_ledger or (args.ledger is None and all(route.service == "simulator" for route in routes)):
+    url = ledger_url(args, there=False)
+    if args.no_ledger or (url is None and all(route.service == "simulator" for route in routes)):
         yield None
         return
     from laconic.gateway.office import open_office
 
-    async with open_office(args.ledger, rates) as office:
+    async with open_office(url, rates) as office:
         yield office
 
 
