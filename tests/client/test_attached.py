@@ -605,3 +605,36 @@ async def test_with_a_client_secret_the_session_writes_its_own_summaries() -> No
         assert names["response.done"] == 8
         assert "summary" in [entry.kind for entry in connection.laconic.meter.responses]
         assert not standin.chat.asked
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_on_a_beta_service_the_app_goes_on_speaking_beta(late: bool) -> None:
+    """Azure's preview address. What the engine writes there is spelled as that service wants it."""
+    async with quick_stand_in() as standin:
+        url = f"ws://127.0.0.1:{standin.port}/openai/realtime?api-version=2025-04-01-preview&deployment=mine"
+        async with connect(url) as given:
+            if late:
+                await given.recv()
+            connection = laconic.attach(given, memory="written", model="gpt-realtime")
+            update = {"modalities": ["text"], "temperature": 0.7, "turn_detection": None}
+            await connection.send(json.dumps({"type": "session.update", "session": update}))
+            names: Counter[str] = Counter()
+            for n in range(3):
+                await connection.send(created(f"Sentence {n}."))
+                spoken = {"modalities": ["text", "audio"]}
+                await connection.send(json.dumps({"type": "response.create", "response": spoken}))
+                async for raw in connection:
+                    names[json.loads(raw)["type"]] += 1
+                    if json.loads(raw)["type"] == "response.done":
+                        break
+            reading = asyncio.create_task(_read_on(connection))
+            sounding = standin.services[0].conversation
+            await until(lambda: all(part.kind != "output_audio" for item in sounding[:-2] for part in item.parts))
+            reading.cancel()
+            assert names["conversation.item.created"] == 6
+            assert names["response.audio.delta"] > 3
+            assert not [
+                name for name in names if "output_audio" in name or name in ("error", "conversation.item.added")
+            ]
+            assert connection.laconic.conversation.dialect == "beta"
+            assert standin.services[0].session["audio"]["input"]["turn_detection"] is None

@@ -23,7 +23,8 @@ your own clips), answers in speech, forgets what it is told to forget, and bills
 _EPILOG = """\
 Point a client at the address it prints, with any key. OpenAI's library: AsyncOpenAI(base_url="http://127.0.0.1:8765/v1",
 api_key="any"); laconic itself: laconic talk --service ws://127.0.0.1:8765/v1/realtime. Summaries are written
-at http://127.0.0.1:8765/v1/chat/completions.
+at http://127.0.0.1:8765/v1/chat/completions. Calls are made by POST to http://127.0.0.1:8765/v1/realtime/calls and
+joined from the side by laconic attach; no media is carried: a WebSocket at /v1/realtime?call_id=rtc_…&leg=caller speaks.
 """
 
 _LAST_PORT = 65_535
