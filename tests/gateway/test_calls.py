@@ -242,6 +242,21 @@ async def test_when_the_gateway_closes_its_calls_are_hung_up() -> None:
             standin.calls.find(call_id)
 
 
+async def test_what_is_being_said_is_heard_before_the_call_is_hung_up() -> None:
+    """A goodbye, for instance: it has long been written when it is still being spoken."""
+    async with to_standin(" ".join(["Goodbye."] * 60)) as (app, standin):
+        call_id = await app.call()
+        async with caller(standin, call_id) as ws:
+            await ws.send_json({"type": "response.create"})
+            await hear(ws, "response.done")
+            draining = asyncio.create_task(app.gateway.drain(10.0))
+            names = [event["type"] for event in await hear(ws, "output_audio_buffer.stopped")]
+            assert "output_audio_buffer.cleared" not in names
+            await draining
+            await ws.receive()
+            assert ws.close_code == 1000
+
+
 # --- whose it is -----------------------------------------------------------------------------------------------------
 
 
