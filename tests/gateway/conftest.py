@@ -79,12 +79,12 @@ def _as_somebody(folder: Path, command: list[str]) -> None:
 
 @pytest.fixture
 async def new_postgresql(postgresql: str) -> str:
-    """The URL of an empty database at that server."""
+    """The URL of an empty schema at that server, which takes a moment less than a database of its own."""
     name = f"books_{os.urandom(6).hex()}"
     connection = await asyncpg.connect(postgresql)
-    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.execute(f"CREATE SCHEMA {name}")
     await connection.close()
-    return postgresql.replace("/postgres?", f"/{name}?")
+    return f"{postgresql}&search_path={name}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
