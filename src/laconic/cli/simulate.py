@@ -24,7 +24,7 @@ _EPILOG = """\
 Point a client at the address it prints, with any key. OpenAI's library: AsyncOpenAI(base_url="http://127.0.0.1:8765/v1",
 api_key="any"); laconic itself: laconic talk --service ws://127.0.0.1:8765/v1/realtime. Summaries are written
 at http://127.0.0.1:8765/v1/chat/completions. Calls are made by POST to http://127.0.0.1:8765/v1/realtime/calls and
-joined from the side by laconic attach; no media is carried: a WebSocket at /v1/realtime?call_id=rtc_…&leg=caller speaks.
+joined from the side by laconic attach; in place of media, a WebSocket at …?call_id=rtc_…&leg=caller speaks.
 """
 
 _LAST_PORT = 65_535
