@@ -272,8 +272,8 @@ class Gateway:
             began = time.monotonic()
             service = await dial(there)
             connect_s = time.monotonic() - began
-            if guest.grant is not None:
-                service = await preset(service, guest.grant.session)
+            granted = guest.grant.session if guest.grant is not None else None
+            service = await preset(service, route.opening(granted))
             chat = route.chat(there, self._env)
         except Closed as closed:
             await app.close(sendable(closed.code), closed.reason)
