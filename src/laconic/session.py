@@ -220,7 +220,7 @@ class Session:
         if entering and not self._remembering.is_ours(event):
             self._enter(entering)
         self._foresee(event)
-        self._take_in(event, now)
+        self._take_in(event, now, hidden=hidden)
         self._remembering.followed(event)
         self._elapsed(now)
         if outcome is not None:
@@ -348,13 +348,13 @@ class Session:
 
     # --- remembered and counted ------------------------------------------------------------------------------
 
-    def _take_in(self, event: ev.Event, now: float) -> None:
+    def _take_in(self, event: ev.Event, now: float, *, hidden: bool) -> None:
         match event:
             case ev.Unknown():
                 self.unknown_events += 1
             case ev.Error():
                 self.errors += 1
-                self._awaited_until = None
+                self._awaited_until = self._awaited_until if hidden else None
             case ev.SessionCreated() | ev.SessionUpdated():
                 self._know_model()
             case ev.ConversationItemAdded(item=wire) | ev.ConversationItemDone(item=wire):
@@ -368,7 +368,7 @@ class Session:
                     self._expect_response(now)
             case ev.InputAudioTranscriptionCompleted():
                 self._count_transcription(event)
-            case ev.ResponseCreated():
+            case ev.ResponseCreated() if not hidden:
                 self._awaited_until = None
             case ev.ResponseOutputItemAdded(response_id=response_id, item=wire):
                 response = self.conversation.responses.get(response_id)
