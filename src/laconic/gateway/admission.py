@@ -45,8 +45,8 @@ class Admission:
         grant = self.secrets.verify(value)
         if grant is None:
             return None
-        if grant.key is None:
-            return Guest(grant=grant)
+        if grant.key is None:  # minted where nobody needs a key: another gateway may be stricter
+            return Guest(grant=grant) if self._open else None
         key = await self._keys.get(grant.key) if self._keys is not None else None
         # A secret is worth no more than the key it was minted with.
         return Guest(key, grant) if key is not None and key.usable(datetime.now(UTC)) else None
