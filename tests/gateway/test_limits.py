@@ -125,10 +125,15 @@ async def test_every_budget_that_binds_is_asked(limits: Limits, ledger: Ledger) 
     assert await share.lease("nanodollars", 7 * DOLLAR) == (DOLLAR, True)
     other = await limits.open("s2", it, "bob")
     assert await other.lease("nanodollars", DOLLAR) == (DOLLAR, False)
-    nobody = await limits.open("s3", it)
-    assert await nobody.lease("nanodollars", 7 * DOLLAR) == (3 * DOLLAR, False)
+    third = await limits.open("s3", replace(it, user_budgets=()))
+    assert await third.lease("nanodollars", 7 * DOLLAR) == (3 * DOLLAR, False)
     with pytest.raises(Refused, match=r"of user ann of key it, \$1, is used up"):
         await limits.open("s4", replace(it, budgets=()), "ann")
+
+
+async def test_nobody_escapes_a_budget_for_each_user_by_not_saying_who_it_is(limits: Limits) -> None:
+    with pytest.raises(Refused, match="say who it is with the header Laconic-User"):
+        await limits.open("s1", key("", "$2/day"))
 
 
 async def test_a_day_and_a_month_begin_anew(limits: Limits, ledger: Ledger, watch: Watch) -> None:

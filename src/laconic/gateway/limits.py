@@ -119,7 +119,13 @@ class Limits:
         return self._clock()
 
     async def open(self, session: str, key: Key | None, user: str | None = None) -> Share:
-        """A session begins. Raises Refused, one sentence, where a budget that binds it is used up already."""
+        """A session begins. Raises Refused, one sentence, where a budget that binds it is used up already, or where the
+        key has budgets for each user and nobody says who it is."""
+        if key is not None and key.user_budgets and not user:
+            raise Refused(
+                f"key {key.name} has a budget for each user; say who it is with the header Laconic-User",
+                ja=f"{key.name} のキーには利用者ごとの予算があります。Laconic-User ヘッダーで利用者を指定してください。",
+            )
         pools = _pools(key, user)
         share = Share(self, session, pools)
         if key is None or not pools:
