@@ -124,7 +124,7 @@ class Limits:
         if key is not None and key.user_budgets and not user:
             raise Refused(
                 f"key {key.name} has a budget for each user; say who it is with the header Laconic-User",
-                ja=f"{key.name} のキーには利用者ごとの予算があります。Laconic-User ヘッダーで利用者を指定してください。",
+                ja=f"{key.name} には利用者ごとの予算があります。利用者を Laconic-User ヘッダーで示してください。",
             )
         pools = _pools(key, user)
         share = Share(self, session, pools)
