@@ -53,3 +53,12 @@ async def test_a_secret_of_an_open_door_opens_no_other(tmp_path: Path) -> None:
     assert await lax.admit([]) == Guest()
     assert lax.wanted == "any key"
     assert "laconic key create" in Admission(None, Secrets(SIGNING)).wanted
+
+
+async def test_an_open_door_takes_any_key_but_not_a_secret_that_has_expired() -> None:
+    now = 1_785_000_000.0
+    admission = Admission(None, Secrets(SIGNING, now=lambda: now), open=True)
+    value, expires_at = admission.secrets.mint(None, {"voice": "marin"})
+    assert await admission.admit(["ek_68af296e8e408191a1120ab6383263c2"]) == Guest()  # a service's own
+    now = expires_at
+    assert await admission.admit([value]) is None
