@@ -48,6 +48,7 @@ __all__ = ["Call", "attach_call", "call_endpoint"]
 
 _CALL_ID = re.compile(r"[\w-]{1,200}", re.ASCII)
 _TELL_SETTINGS = '{"type":"session.update","session":{"type":"realtime"}}'
+_SETTINGS_S = 5.0
 _HANGUP_S = 10.0
 _NOT_FOR_CALLS = ("model", "deployment", "intent", "call_id")
 
@@ -71,8 +72,7 @@ class Call:
         """Every message until the call is over. Raises Dropped if the line broke, Refused if it was never ours."""
         inbox = self._line.desk.inbox
         refused: ev.Error | None = None
-        with suppress(Dropped):  # why it was closed at once is what we read next
-            await self._line.send(_TELL_SETTINGS, None)
+        await self._begin()
         while True:
             while inbox:
                 raw = inbox.popleft()
@@ -93,6 +93,19 @@ class Call:
                 raise
             if raw is not None:
                 self._line.came(raw)
+
+    async def _begin(self) -> None:
+        """Learn the settings and the model before anything else: without them nothing has a price."""
+        early: list[Raw] = []
+        with suppress(Dropped, TimeoutError):  # what is to be said of that is read and raised later
+            await self._line.send(_TELL_SETTINGS, None)
+            async with asyncio.timeout(_SETTINGS_S):
+                while not early or not isinstance(ev.read(early[-1]), ev.SessionUpdated | ev.Error):
+                    early.append(await self._connection.recv())
+        if early and isinstance(ev.read(early[-1]), ev.SessionUpdated):
+            self._line.came(early.pop())
+        for raw in early:
+            self._line.came(raw)
 
     async def send(self, event: Wire) -> None:
         """Say something to the service, as the caller's program might."""
