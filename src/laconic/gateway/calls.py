@@ -184,7 +184,8 @@ class Call:
         answer = await (self._take(there) if self._taken else self._make(there))
         if answer.status >= 300:
             self.answer.set_result(answer)
-            raise Refused(f"{there.shown} refused a call with HTTP {answer.status}: {_said(answer)}")
+            why = there.hide_keys(_said(answer))
+            raise Refused(f"{there.shown} refused a call with HTTP {answer.status}: {why}")
         self.id = self._taken or answer.location.rstrip("/").rpartition("/")[2]
         if not CALL_ID.fullmatch(self.id):
             raise Unreachable(f"{there.shown} made a call and did not say where it is")
