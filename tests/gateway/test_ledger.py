@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -69,6 +70,26 @@ async def test_of_a_batch_all_rows_are_written_or_none(ledger: Ledger, monkeypat
     with pytest.raises(Unreachable):
         await ledger.write([reply("s1", "resp_1"), reply("s1", "resp_2", kind=None)])
     assert await read(ledger) == []
+
+
+async def test_rows_that_come_together_are_written_together_and_a_bad_one_fails_alone(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("laconic.gateway.ledger._PAUSES", ())
+    rows = [reply("s1", f"r{n}", kind=None if n == 7 else "reply") for n in range(20)]
+    outcomes = await asyncio.gather(*(ledger.write([row]) for row in rows), return_exceptions=True)
+    assert [n for n, outcome in enumerate(outcomes) if outcome is not None] == [7]
+    assert isinstance(outcomes[7], Unreachable)
+    assert {row.id for row in await read(ledger)} == {f"r{n}" for n in range(20)} - {"r7"}
+
+
+async def test_a_row_is_written_though_nobody_waits_for_it_any_more(ledger: Ledger) -> None:
+    waiting = asyncio.create_task(ledger.write([reply("s1", "a")]))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await ledger.write([reply("s1", "b")])
+    assert [row.id for row in await read(ledger)] == ["a", "b"]
 
 
 async def test_a_row_is_written_though_the_database_restarts(

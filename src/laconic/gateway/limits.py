@@ -35,7 +35,7 @@ from laconic.errors import Refused, Unreachable
 from laconic.gateway.books import Row
 from laconic.gateway.database import Clock, Database, Transaction, as_text, as_time, utc_now
 from laconic.gateway.keys import Key
-from laconic.gateway.ledger import insert, key_lock
+from laconic.gateway.ledger import insert, key_lock, reserve_for
 
 __all__ = ["LEASE_S", "Limits", "Pool", "Share", "Standing"]
 
@@ -173,12 +173,7 @@ class Limits:
                 as_text(now + self._lease),
             )
             if reserve is not None:
-                await transaction.fetch(
-                    "UPDATE laconic_leases SET reserved_nanodollars = ?2, reserved_tokens = ?3 WHERE session = ?1",
-                    share.session,
-                    reserve.get("nanodollars"),
-                    reserve.get("tokens"),
-                )
+                await reserve_for(transaction, share.session, reserve)
         share.until = now + self._lease
         return granted, last
 
