@@ -195,6 +195,19 @@ def test_what_cannot_be_done_is_one_sentence(
     assert said.count("\n") == 1
 
 
+def test_what_apps_call_themselves_gives_the_terminal_no_orders(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def write() -> None:
+        async with open_database(f"sqlite:///{file}") as database:
+            await Ledger(database).write([reply("\x1b[2J", user="\x1b]0;mine\x07", usage=None, charges=(), unknown=1)])
+
+    asyncio.run(write())
+    run(file, "show", "--by", "user")
+    run(file, "show", "--unknown")
+    said = capsys.readouterr().out
+    assert "]0;mine" in said
+    assert not any(sign in said for sign in ("\x1b", "\x07"))
+
+
 def test_without_a_ledger_there_is_nothing_to_show(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["ledger", "show"]) == 2
     assert "there is no ledger" in capsys.readouterr().err
