@@ -398,7 +398,7 @@ class Elsewhere:
 
     async def http(self, request: web.Request) -> web.Response:
         leaf = request.path.rpartition("/")[2]
-        self.asked.append((request.path, request.headers.get("Authorization", ""), await request.read()))
+        self.asked.append((request.path_qs, request.headers.get("Authorization", ""), await request.read()))
         return self.answers.get(leaf) or web.Response(status=200)
 
     async def ws(self, request: web.Request) -> web.WebSocketResponse:
@@ -481,11 +481,13 @@ async def test_azure_wants_a_client_secret_first() -> None:
         )
         service.answers["client_secrets"] = web.json_response({"value": "ek_1"})
         service.answers["calls"] = created("/openai/v1/realtime/calls/rtc_1")
-        call = calls.Call(resolving(http, service.port), offer=OFFER, session={"instructions": "x"})
+        call = calls.Call(
+            resolving(http, service.port), offer=OFFER, session={"instructions": "x"}, query="?webrtcfilter=on"
+        )
         socket = await call.dial(azure)
         minted, called = service.asked
         assert json.loads(minted[2]) == {"session": {"type": "realtime", "instructions": "x", "model": "deployed"}}
-        assert called == ("/openai/v1/realtime/calls", "Bearer ek_1", OFFER.encode())
+        assert called == ("/openai/v1/realtime/calls?webrtcfilter=on", "Bearer ek_1", OFFER.encode())
         assert call.id == "rtc_1"
         await socket.close(1000, "")
         for answer, words in (
