@@ -111,6 +111,11 @@ def test_only_what_was_asked_for_is_summed(file: Path, capsys: pytest.CaptureFix
     assert count("--session", "another") == 0
 
 
+def test_where_nothing_is_found_it_says_so(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(file, "show", "--session", "another") == 0
+    assert capsys.readouterr().out == "There are no such rows.\n"
+
+
 def test_what_is_unknown_is_listed_until_it_is_resolved(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(file, "show", "--unknown")
     said = capsys.readouterr().out

@@ -117,7 +117,7 @@ async def _show(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"by": args.by, "sums": [dataclasses.asdict(one) for one in found]}, ensure_ascii=False))
     else:
-        print("\n".join(_sums_table(found, args.by)))
+        print("\n".join(_sums_table(found, args.by)) if found else "There are no such rows.")
     return 0
 
 
