@@ -276,6 +276,7 @@ class Gateway:
             service = await preset(service, route.opening(granted))
             chat = route.chat(there, self._env)
         except Closed as closed:
+            self._eyes.refused("service")
             await app.close(sendable(closed.code), closed.reason)
             return
         except LaconicError as error:
