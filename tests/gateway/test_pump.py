@@ -416,6 +416,21 @@ async def test_leaving_waits_for_a_quiet_moment() -> None:
     assert sitting.app.closed == (1001, "the gateway is closing")
 
 
+async def test_leaving_waits_for_the_books() -> None:
+    """A reply that is over, but not yet written down, has not been told to the app."""
+    books = Slow()
+    sitting = Sitting(books=books)
+    sitting.exchange(1)
+    await settled()
+    sitting.pump.leave(1001, "the gateway is closing")
+    await settled()
+    assert sitting.app.closed is None
+    books.allowed.set()
+    await sitting.over()
+    assert sitting.app.names[-1] == "response.done"
+    assert sitting.app.closed == (1001, "the gateway is closing")
+
+
 async def test_leaving_in_silence_is_at_once() -> None:
     sitting = Sitting()
     await until(lambda: sitting.app.sent)

@@ -201,7 +201,7 @@ class Pump:
                 await self._carry(self._relay.drain(now))
             await self._to_service.flush()
             await self._to_app.flush()
-            if self._leaving is not None and self._relay.quiet:
+            if self._leaving is not None and self._relay.quiet and not self._behind:
                 raise self._leaving
             idle_at = self._last + self._bounds.idle_s if self._bounds.idle_s else None
             if idle_at is not None and idle_at <= now:
@@ -211,7 +211,8 @@ class Pump:
             await self._sleep()
 
     async def _sleep(self) -> None:
-        """Until somebody stirs us or it is time."""
+        """Until somebody stirs us or it is time. Everybody else has a turn before, whatever the time."""
+        await asyncio.sleep(0)
         try:
             async with asyncio.timeout(None if self._awake_at is None else max(0.0, self._awake_at - self._now())):
                 await self._stirred.wait()
@@ -235,7 +236,7 @@ class Pump:
             self._watch(batch.notices)
         due = self._relay.deadline
         sooner = due is not None and (self._awake_at is None or due < self._awake_at)
-        if sooner or (self._leaving is not None and self._relay.quiet):
+        if sooner or (self._leaving is not None and self._relay.quiet and not self._behind):
             self._stirred.set()
         if self._settled is not None and not self._relay.session.conversation.responding:
             self._settled.set()
