@@ -375,6 +375,16 @@ async def test_binary_messages_are_ended_with_1003() -> None:
         assert code == 1003
 
 
+async def test_an_app_that_is_gone_without_a_word_is_found_out() -> None:
+    """It answers no ping, so its session ends, and the service's with it."""
+    async with to_stand_in(ping_s=0.2) as (door, _), ClientSession() as http:
+        address = f"http://{door.base}/v1/realtime?model=gpt-realtime"
+        async with http.ws_connect(address, autoping=False) as ws:
+            assert (await ws.receive()).type is WSMsgType.TEXT
+            assert door.gateway.sessions == 1
+            await door.empty()
+
+
 async def test_a_flood_is_ended_with_1008() -> None:
     bounds = Bounds(messages_s=10, burst=100)
     async with to_stand_in(route={"bounds": bounds}) as (door, _), door.connect() as ws:

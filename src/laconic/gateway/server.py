@@ -58,7 +58,8 @@ class Gateway:
     """All sessions of one process.
 
     `admission`: who may come in; None: anybody. `office`: where books are kept; None: they are not. `simulator`: where
-    the stand-in is, if a route leads there. `record` makes a recorder for a session's name, `tell` takes lines for the
+    the stand-in is, if a route leads there. `ping_s`: how often an app is asked whether it is still there; it has half
+    as long to answer. `record` makes a recorder for a session's name, `tell` takes lines for the
     gateway's owner, `eyes` look on.
     """
 
@@ -75,6 +76,7 @@ class Gateway:
         tell: Told | None = None,
         eyes: Eyes | None = None,
         simulator: str | None = None,
+        ping_s: float = _PING_S,
     ) -> None:
         self._routes = routes
         self._env = env
@@ -86,6 +88,7 @@ class Gateway:
         self._tell = tell or _silence
         self._eyes = eyes or Eyes(time.monotonic)
         self._simulator = simulator
+        self._ping_s = ping_s
         self._dialler: ClientSession | None = None
         self._call_doors: CallDoors | None = None
         self._sittings: dict[str, Pump] = {}
@@ -221,7 +224,7 @@ class Gateway:
             protocols=("realtime",),
             compress=False,
             max_msg_size=_LARGEST_MESSAGE,
-            heartbeat=_PING_S,
+            heartbeat=self._ping_s,
             autoclose=False,
             timeout=3.0,
             decode_text=False,
