@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from laconic.budget import limits
+from laconic.errors import Unreachable
 from laconic.gateway.admission import Admission
 from laconic.gateway.ledger import Wanted
 from laconic.gateway.office import open_office
@@ -352,6 +353,20 @@ async def service(answer: Callable[[web.Request], Any]) -> AsyncGenerator[str]:
         yield f"ws://127.0.0.1:{runner.addresses[0][1]}/v1/realtime"
     finally:
         await runner.cleanup()
+
+
+async def test_books_that_cannot_be_read_let_nobody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what is left of a budget then."""
+    async with open_office(f"sqlite:///{tmp_path}/ledger.db", load()) as office:
+
+        async def out_of_reach(*_: Any) -> Any:
+            raise Unreachable("the ledger at nowhere does not answer; look after it")
+
+        monkeypatch.setattr(office.limits, "open", out_of_reach)
+        async with to_stand_in(office=office) as (door, _), door.connect() as ws:
+            events, code, _ = await closing(ws)
+            assert (events[0]["error"]["code"], code) == ("service_unreachable", 1011)
+            assert "does not answer" in door.told[0]
 
 
 # --- bounds ------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from laconic.gateway.books import NO_BOOKS
 from laconic.gateway.call_doors import CallDoors
 from laconic.gateway.calls import Calls, Dial
 from laconic.gateway.eyes import Eyes, Look
+from laconic.gateway.limits import Share
 from laconic.gateway.office import Office
 from laconic.gateway.pump import Pump, error_event
 from laconic.gateway.relay import Entry, Recorder, Relay
@@ -262,11 +263,29 @@ class Gateway:
             self._eyes.refused("budget")
             await _turn_away(app, "insufficient_quota", refused.sentence)
             return
+        except LaconicError as error:  # the books cannot be read: nobody knows what is left
+            await self._fail(app, error)
+            return
         try:
             await self._relayed(name, app, route, wants, guest, dial)
         finally:
             if share is not None:
-                await share.close()
+                await self._give_back(share)
+
+    async def _give_back(self, share: Share) -> None:
+        """What was leased goes back; if it cannot, it expires."""
+        try:
+            await share.close()
+        except LaconicError as error:
+            self._tell(error.sentence)
+
+    async def _fail(self, app: Socket, error: LaconicError) -> None:
+        """The owner is told what is wrong, the app that something is."""
+        self._eyes.refused("service")
+        self._tell(error.sentence)
+        message = "The gateway could not reach the service behind it. Please try again later."
+        await app.send(error_event("server_error", "service_unreachable", message))
+        await app.close(1011, "service unreachable")
 
     async def _relayed(self, name: str, app: Socket, route: Route, wants: Asked, guest: Guest, dial: Dial) -> None:
         """One session for which everything is granted: dial, and carry."""
@@ -283,11 +302,7 @@ class Gateway:
             await app.close(sendable(closed.code), closed.reason)
             return
         except LaconicError as error:
-            self._eyes.refused("service")
-            self._tell(error.sentence)
-            message = "The gateway could not reach the service behind it. Please try again later."
-            await app.send(error_event("server_error", "service_unreachable", message))
-            await app.close(1011, "service unreachable")
+            await self._fail(app, error)
             return
         key = guest.key.id if guest.key is not None else None
         model = there.model or wants.model or ""
