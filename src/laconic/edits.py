@@ -86,6 +86,8 @@ class Insert:
 
 
 Edit = Delete | Truncate | Insert
+_DUE_AGAIN = 64
+"""So many second answers are waited for at most: services exist that never answer."""
 Result = Literal["done", "gone", "refused", "unanswered", "misplaced"]
 
 
@@ -244,6 +246,8 @@ class Edits:
         if late is not None and late.kind == kind:
             del self._given_up[item_id]
             self._record(kind).done += 1
+            if kind != "create":
+                self._due_again(item_id, kind)
             return Outcome(late, "done")
         if self._twice.get(item_id) != kind:
             self._told_app(kind, item_id)
@@ -255,9 +259,12 @@ class Edits:
         item_id = sent.edit.item_id
         del self._sent[item_id]
         if len(sent.event_ids) > 1:
-            self._twice[item_id] = sent.edit.kind
-            if len(self._twice) > 64:
-                del self._twice[next(iter(self._twice))]
+            self._due_again(item_id, sent.edit.kind)
+
+    def _due_again(self, item_id: str, kind: str) -> None:
+        self._twice[item_id] = kind
+        if len(self._twice) > _DUE_AGAIN:
+            del self._twice[next(iter(self._twice))]
 
     def _written(self, item_id: str, previous: str | msgspec.UnsetType | None) -> Outcome | None:
         """An item entered: ours, in its place or not, or somebody else's."""

@@ -210,7 +210,8 @@ class Session:
             hidden, outcome = True, None
         else:
             outcome = self._remembering.answer(event)
-            hidden = outcome is not None or self._remembering.is_ours(event) or self._asides.read(event)
+            ours = self._remembering.is_ours(event) or self._remembering.answers_again(event)
+            hidden = outcome is not None or ours or self._asides.read(event)
         entering = event.item.get("id", "") if isinstance(event, ev.ConversationItemAdded) else ""
         entering = "" if entering in self.conversation else entering
         item = self.conversation.get(outcome.edit.item_id) if outcome is not None else None
