@@ -82,6 +82,7 @@ def environment(name: str) -> Path:
             venv.create(folder, with_pip=True, clear=True)
             subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", *packages], check=True)
         else:
+            assert shutil.which("npm"), f"{name} needs node and npm; install them with: apt install nodejs npm"
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "package.json").write_text('{"private": true, "type": "module"}')
             quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
