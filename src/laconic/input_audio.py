@@ -9,6 +9,7 @@ create carries the sound itself, as base64, which is measured and not decoded.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from laconic import events as ev
@@ -25,6 +26,7 @@ class _Create:
     item_id: str | None
     item_type: str
     sound_ms: int
+    item: Item
 
 
 @dataclass(slots=True)
@@ -64,9 +66,28 @@ class InputAudio:
         elif isinstance(event, ev.ConversationItemCreate):
             item = event.item
             kind = item.get("type", "message")
-            self._creates.append(_Create(event.event_id, item.get("id"), kind, self._sound_in(item)))
+            self._creates.append(_Create(event.event_id, item.get("id"), kind, self.sound_in(item), Item.from_wire(item)))
 
-    def _sound_in(self, item: Wire) -> int:
+    @property
+    def entering(self) -> Iterator[Item]:
+        """What the app has created and the service has not yet taken in; its sound is in `entering_ms`."""
+        return (create.item for create in self._creates)
+
+    @property
+    def entering_ms(self) -> int:
+        """Milliseconds of sound that will be in items the service has not added yet, as far as it is certain: what
+        was created or committed, and what the user is saying. What has not been heard yet as speech is not in it."""
+        commits = sum(max(0, end - start) for start, end in self._commits) / self.bytes_per_ms
+        spoken = sum((self.ms if span.end is None else span.end) - span.start for span in self._spans.values())
+        return int(commits) + max(0, spoken) + sum(create.sound_ms for create in self._creates)
+
+    @property
+    def uncommitted_ms(self) -> int:
+        """Milliseconds of sound sent since the last commit or clear."""
+        return int((self._received - self._committed) / self.bytes_per_ms)
+
+    def sound_in(self, item: Wire) -> int:
+        """Milliseconds of sound a created item carries with it."""
         total = 0
         for part in item.get("content") or ():
             if part.get("type") == "input_audio" and isinstance(part.get("audio"), str):

@@ -1,0 +1,569 @@
+"""The limiting half of a session: no response may start that the budget could not pay for at its worst.
+
+Every `response.create` passes through `ask`, whoever wishes it: the app, for a turn, a tool's output or beside the
+conversation, or the engine itself. What it can cost at most (worst_case.py) is kept aside until the bill is there, so
+that whatever runs at the same time cannot spend it as well. Where all of it does not fit, the reply is capped at what
+does; where not even a short one would, it waits for what is under way, or for more to be leased, and is then refused.
+
+As long as three worst cases are left nothing else happens. With less the gate is closed (gate.py), and the answer to a
+turn is asked for from here. When a turn can no longer be answered the talk ends: turns and transcription are switched
+off, no more sound is passed on, the model says goodbye in a sentence for which the money was always kept aside
+(parting.py), and from then on nothing is sent that bills.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from laconic import events as ev
+from laconic.actions import Action, BudgetEnded, BudgetWarned, Hangup, Lease, ToApp, ToService
+from laconic.affording import Affording
+from laconic.budget import Budget, Unit, shown
+from laconic.conversation import Conversation
+from laconic.gate import Force, Gate
+from laconic.items import Item, Wire
+from laconic.laws import Laws
+from laconic.meter import Meter
+from laconic.parting import Parting, goodbye
+from laconic.rates import RateTable
+from laconic.spending import Account
+from laconic.tokens import Tokens, generated_tokens
+from laconic.usage import TranscriptionUsage, Usage
+from laconic.worst_case import Reading, Spend
+
+__all__ = ["Limiting"]
+
+_FAR = 3
+"""So many worst cases must be left for the service to be let answer by itself; one more to open a closed gate."""
+_SHORT = 200
+"""Tokens of a reply worth making: seven seconds of sound."""
+_NUMBER_AT_MOST = 4_096
+"""The largest number `max_output_tokens` may be; above it there is only `"inf"` (PROTOCOL.md section 3)."""
+_HELD_S = 10.0
+_HELD_AT_MOST = 8
+_FAREWELL_S = 10.0
+"""Kept of a limited time for the goodbye; a tenth of it if that is less."""
+_UNHEARD_S = 3.0
+"""How late the service may be in saying that somebody speaks."""
+_LOOK_MS = 500
+"""After so much more sound what is left is looked at again."""
+_CODE, _CLOSE = "budget_exceeded", 1008
+_TELLING = (
+    ev.SessionCreated,
+    ev.SessionUpdated,
+    ev.Error,
+    ev.InputAudioBufferSpeechStarted,
+    ev.InputAudioBufferSpeechStopped,
+    ev.InputAudioBufferCommitted,
+    ev.ConversationItemAdded,
+    ev.ConversationItemDone,
+    ev.ConversationItemDeleted,
+    ev.InputAudioTranscriptionCompleted,
+    ev.InputAudioTranscriptionFailed,
+    ev.ResponseCreated,
+    ev.ResponseDone,
+)
+"""Events after which there may be more or less left than before."""
+
+Kind = Literal["app", "ours", "turn", "goodbye"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Create:
+    """A `response.create` that waits, or is on its way."""
+
+    raw: ev.Raw
+    kind: Kind
+    until: float
+    event_id: str | None = None
+    out_of_band: bool = False
+    plain: bool = False
+    """It reads the conversation as it is, with the session's own settings."""
+    key: str = ""
+    reads: Tokens = Tokens()
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    kind: Kind
+    reads: Tokens
+
+
+class Limiting:
+    """Makes one session's `budget` hold. `send` puts a `response.create` on the wire."""
+
+    def __init__(
+        self,
+        budget: Budget,
+        *,
+        conversation: Conversation,
+        meter: Meter,
+        rates: RateTable,
+        laws: Laws,
+        ids: Callable[[], str],
+        actions: deque[Action],
+        send: Callable[[ev.Raw, float], None],
+        timeout_s: float,
+    ) -> None:
+        self.account = Account(budget.limits, budget.shared, meter)
+        self._budget, self._conversation = budget, conversation
+        self._ids, self._actions, self._send, self._timeout_s = ids, actions, send, timeout_s
+        self._can = Affording(self.account, Reading(conversation, laws), conversation, meter, rates)
+        self._gate = Gate(ids, timeout_s)
+        self._parting = Parting()
+        self._held: deque[_Create] = deque()
+        self._on_their_way: list[_Create] = []
+        self._running: dict[str, _Running] = {}
+        self._turns: set[str] = set()  # voice detection ended them, and their items are on the way
+        self._commits: set[str] = set()  # items made of the input's sound, which are written down
+        self._began: float | None = None
+        self._sound: deque[tuple[float, int]] = deque([(float("-inf"), 0)])  # moments, and ms of sound sent by then
+        self._looked_ms = 0
+        self._warned = False
+        self._leasing: dict[Unit, float] = {}  # until when an answer is awaited
+        self._lease_again: dict[Unit, float] = {}
+        self._playing_s = 0.0
+        self._unit: Unit = "nanodollars"  # of the limit that ended the talk
+        self._told = False
+        self._hangup_at: float | None = None
+        self._keys = 0
+
+    @property
+    def over(self) -> str | None:
+        """Why nothing that bills is sent any more; None while it is."""
+        return self._parting.why
+
+    @property
+    def near(self) -> bool:
+        """Whether the end is so near that nothing is done that is no reply."""
+        return self.over is not None or self._gate.wanted.closed or self._gate.refused
+
+    @property
+    def laws(self) -> Laws:
+        return self._can.reading.laws
+
+    @laws.setter
+    def laws(self, laws: Laws) -> None:
+        self._can.reading.laws = laws
+
+    @property
+    def deadline(self) -> float | None:
+        """When to call `tick` next."""
+        waits = [self._gate.deadline, self._parting.deadline, self._hangup_at, *self._leasing.values()]
+        waits += [create.until for create in (*self._held, *self._on_their_way)]
+        if self.over is None:
+            waits.append(self._ends_at)
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _kept(self) -> Spend:
+        """What is kept aside for the goodbye: nothing where that would take more than a quarter of a limit."""
+        words = self._budget.farewell
+        if words is None or self._parting.state != "talking":
+            return Spend()
+        own = goodbye(words)
+        spend = self._can.spend(self._can.reading.most(own), own["max_output_tokens"], spoken=self._can.spoken({}))
+        parts: dict[Unit, int] = {"nanodollars": spend.nanodollars, "tokens": spend.tokens}
+        dear = any(4 * parts.get(unit, 0) > self.account.limit(unit) for unit in self.account.units)
+        return Spend() if dear else spend
+
+    def _unheard_ms(self, now: float) -> int:
+        """Sound of which the service may yet say that it was speech: the latest, if nobody is known to speak."""
+        audio: Wire = self._conversation.settings.get("audio") or {}
+        if not (audio.get("input") or {}).get("turn_detection") or self._conversation.user_speaking:
+            return 0
+        before = max((ms for moment, ms in self._sound if moment <= now - _UNHEARD_S), default=0)
+        return self._conversation.input.ms - before
+
+    # --- asking ----------------------------------------------------------------------------------------------
+
+    def ask(self, raw: ev.Raw, now: float, kind: Kind = "app") -> bool:
+        """A response is wished for: send it, hold it, or refuse it. False if it was refused."""
+        create = _Create(raw=raw, kind=kind, until=now + _HELD_S)
+        if self.over is not None:
+            self._refuse(create, self.over)
+            return False
+        if not self._held and self._send_if_paid(create, now):
+            return True
+        if len(self._held) < _HELD_AT_MOST and (self._held or self._waits(now)):
+            self._held.append(create)
+            return True
+        self._deny(create, now)
+        return False
+
+    def _waits(self, now: float) -> bool:
+        """Whether there may be more soon: a response under way costs less than its worst, or a lease comes."""
+        unknown = self._can.in_dollars and self._can.rates is None and not self._conversation.settings
+        return bool(self._running or self._on_their_way) or self._lease(now) or unknown
+
+    def _send_if_paid(self, create: _Create, now: float) -> bool:
+        """Send it, capped if need be, and keep its worst case aside; False if even a short reply does not fit."""
+        if self._can.in_dollars and self._can.rates is None:
+            return False
+        event = ev.wire(create.raw)
+        own: Wire = event.get("response") or {}
+        spoken, cap = self._can.spoken(own), self._can.longest(own.get("max_output_tokens"), self._gate.cap)
+        unheard_ms = 0 if "input" in own else self._unheard_ms(now)
+        reads = self._can.reading.most(own, unheard_ms)
+        room = self._can.room(reads, self._kept(), unheard_ms, spoken=spoken)
+        raw = create.raw
+        if room < cap:
+            if room < min(cap, _SHORT):
+                return False
+            cap = min(room, _NUMBER_AT_MOST)
+            raw = _text(event | {"response": own | {"max_output_tokens": cap}})
+        self._keys += 1
+        key = f"create {self._keys}"
+        self.account.reserve(key, self._can.spend(reads, cap, spoken=spoken))
+        aside = own.get("conversation") == "none"
+        self._on_their_way.append(
+            _Create(
+                raw=raw,
+                kind=create.kind,
+                until=now + _HELD_S,
+                event_id=event.get("event_id"),
+                out_of_band=aside,
+                plain=not aside and not own.keys() & {"input", "instructions", "tools"},
+                key=key,
+                reads=reads,
+            )
+        )
+        self._send(raw, now)
+        return True
+
+    def _deny(self, create: _Create, now: float) -> None:
+        """It will not be: refuse it, and if no turn at all can be answered any more, end the talk."""
+        own: Wire = ev.wire(create.raw).get("response") or {}
+        cap, spoken = self._can.longest(self._gate.cap), self._can.spoken({})
+        plain = self._can.room(self._can.reading.most({}), self._kept(), spoken=spoken)
+        unit = self.account.tightest
+        budget = shown(self.account.limit(unit), unit)
+        self._refuse(create, f"What is left of the budget of {budget} does not suffice for this response.")
+        if plain < min(cap, _SHORT) and own.get("conversation") != "none":
+            self._end(unit, f"The budget of {budget} is used up.", now)
+
+    def _refuse(self, create: _Create, why: str) -> None:
+        if create.kind == "app":
+            self._tell(why, ev.read(create.raw).event_id)
+
+    def _tell(self, why: str, event_id: str | None) -> None:
+        """Tell the app that something will not be."""
+        error: Wire = {"type": "invalid_request_error", "code": _CODE, "message": why, "param": None}
+        raw = _text({"type": "error", "event_id": self._ids(), "error": error | {"event_id": event_id}})
+        self._actions.append(ToApp(raw, ev.read(raw)))
+
+    def _go_on(self, now: float) -> None:
+        """Something was settled: what was held may fit now, or never will."""
+        while self._held and self.over is None:
+            create = self._held.popleft()
+            if self._send_if_paid(create, now):
+                continue
+            if create.until > now and self._waits(now):
+                self._held.appendleft(create)
+                return
+            self._deny(create, now)
+
+    # --- what the app says -----------------------------------------------------------------------------------
+
+    def from_app(self, raw: ev.Raw, event: ev.Event, now: float) -> ev.Raw | None:
+        """Anything but a `response.create`: as it may go to the service, or None where it may not."""
+        self._passed(now)
+        match event:
+            case ev.SessionUpdate():
+                rewritten = self._gate.rewrite(raw, event, now)
+                return raw if rewritten is None else _text(rewritten)
+            case ev.InputAudioBufferAppend():
+                return raw if self.over is None else None
+            case ev.InputAudioBufferCommit():
+                spend = self._can.hearing(self._conversation.input.uncommitted_ms)
+            case ev.ConversationItemCreate(item=item) if item.get("type", "message") == "message":
+                rates = self._can.rates
+                spend = Spend(rates.per_message if rates is not None and rates.per_message is not None else 0)
+                if spend == Spend():
+                    return raw
+            case _:
+                return raw
+        kept, parts = self._kept(), {"nanodollars": spend.nanodollars, "tokens": spend.tokens}
+        if self.over is None and all(self._can.free(unit, kept) >= parts.get(unit, 0) for unit in self.account.units):
+            return raw
+        unit = self.account.tightest
+        why = f"What is left of the budget of {shown(self.account.limit(unit), unit)} does not suffice for this."
+        self._tell(self.over or why, event.event_id)
+        return None
+
+    def watch(self, event: ev.Event, now: float) -> None:
+        """The app's words are about to go out, and the conversation has taken note of them."""
+        if isinstance(event, ev.InputAudioBufferAppend):
+            ms = self._conversation.input.ms
+            if now - self._sound[-1][0] >= 0.5:
+                self._sound.append((now, ms))
+                while len(self._sound) > 2 and self._sound[1][0] <= now - _UNHEARD_S:
+                    self._sound.popleft()
+            if ms - self._looked_ms < _LOOK_MS:
+                return
+            self._looked_ms = ms
+        self._look(now)
+
+    # --- what the service says -------------------------------------------------------------------------------
+
+    def shown(self, raw: ev.Raw, event: ev.Event) -> ev.Raw | None:
+        """A message of the service as the app is to see it; None if it is none of its business."""
+        if isinstance(event, ev.SessionUpdated):
+            told = self._gate.updated(raw, event)
+            return _text(told) if isinstance(told, dict) else told
+        if isinstance(event, ev.Error):
+            error = event.error
+            late = error.code == "conversation_already_has_active_response"
+            ours = (one.event_id for one in self._on_their_way if one.kind != "app" and one.event_id is not None)
+            return None if self._gate.failed(error) or (late and error.event_id in ours) else raw
+        return raw
+
+    def kind(self, response_id: str) -> str | None:
+        """`goodbye` for the response that is one."""
+        running = self._running.get(response_id)
+        return "goodbye" if running is not None and running.kind == "goodbye" else None
+
+    def counted(self, event: ev.ResponseDone, usage: Usage | None) -> None:
+        """A response ended and is on the meter."""
+        response_id: str = event.response.get("id") or ""
+        if response_id not in self._running:
+            self._created(event.response)
+        running = self._running.pop(response_id)
+        self._can.reading.done(event, usage)
+        self.account.release(response_id)
+        said = (Item.from_wire(item) for item in event.response.get("output") or ())
+        made = [self._conversation.get(item.id) or item for item in said]
+        if usage is not None:
+            self.account.used(usage.total_tokens)
+        else:
+            written = sum((generated_tokens(item, self.laws) for item in made), Tokens())
+            spoken = bool(written.audio)
+            self.account.estimate(self._can.spend(running.reads, written.text + written.audio, spoken=spoken))
+        if running.kind == "goodbye":
+            self._playing_s = sum(item.audio_ms for item in made) / 1000
+            self._parting.said()
+
+    def transcribed(self, item_id: str, usage: TranscriptionUsage | None, *, priced: bool) -> None:
+        """A turn was written down, and is on the meter as far as it could be priced."""
+        kept = self.account.release(f"hearing {item_id}")
+        if usage is not None:
+            self.account.used(usage.text_in + usage.audio_in + usage.text_out)
+        if not priced:
+            self.account.estimate(kept if usage is None else Spend(kept.nanodollars))
+
+    def follow(self, event: ev.Event, now: float) -> None:
+        """The service said this; everything else has taken note of it."""
+        self._passed(now)
+        self._can.reading.follow(event)
+        match event:
+            case ev.SessionCreated():
+                self._gate.created(event)
+            case ev.Error(error=error):
+                self._failed(error)
+            case ev.ResponseCreated(response=response):
+                self._created(response)
+            case ev.InputAudioBufferSpeechStopped(item_id=item_id):
+                self._turns.add(item_id)
+            case ev.InputAudioBufferTimeoutTriggered(item_id=item_id):
+                self._turns.add(item_id)
+            case ev.InputAudioBufferCommitted(item_id=item_id):
+                self._commits.add(item_id)
+                self._entered(item_id, now)
+            case ev.ConversationItemAdded(item=wire):
+                self._entered(wire.get("id", ""), now)
+            case ev.InputAudioTranscriptionFailed(item_id=item_id):
+                self.account.release(f"hearing {item_id}")
+            case _:
+                pass
+        if isinstance(event, _TELLING):
+            self._go_on(now)
+            self._look(now)
+
+    def _passed(self, now: float) -> None:
+        """Time has come to `now`."""
+        if self._began is None:
+            self._began = now
+        self.account.spent_ms = max(self.account.spent_ms, int((now - self._began) * 1000))
+
+    def _created(self, response: Wire) -> None:
+        """A response began: one that was asked for, or the service's own idea."""
+        response_id: str = response.get("id") or ""
+        aside = "conversation_id" in response and response["conversation_id"] is None
+        asked = next((one for one in self._on_their_way if one.out_of_band == aside), None)
+        if asked is not None:
+            self._on_their_way.remove(asked)
+            self.account.reserve(response_id, self.account.release(asked.key))
+            self._running[response_id] = _Running(asked.kind, asked.reads)
+        else:
+            reads = self._can.reading.most({})
+            cap = self._can.longest(self._gate.force.ceiling, self._gate.cap)
+            self.account.reserve(response_id, self._can.spend(reads, cap, spoken=self._can.spoken({})))
+            self._running[response_id] = _Running("app", reads)
+            # It answers by itself although it said that it would not.
+            self._gate.refused |= self._gate.force.closed and self._gate.answers and not aside
+        if not aside and (asked is None or asked.plain):
+            self._can.reading.created(response_id)
+
+    def _failed(self, error: ev.ErrorDetail) -> None:
+        """If it was a response that was asked for, there will be none."""
+        late = error.code == "conversation_already_has_active_response"
+        about = late or (error.param or "").startswith("response")
+        for one in self._on_their_way:
+            named = one.event_id == error.event_id
+            if named if error.event_id is not None else about and not (late and one.out_of_band):
+                self._on_their_way.remove(one)
+                self.account.release(one.key)
+                if one.kind == "goodbye":
+                    self._parting.said()
+                return
+
+    def _entered(self, item_id: str, now: float) -> None:
+        """What the user said may be in now: it will be written down and, where the service would have answered by
+        itself, answered."""
+        item = self._conversation.get(item_id)
+        if item is None or item_id not in self._commits:
+            return
+        self._commits.discard(item_id)
+        self.account.reserve(f"hearing {item_id}", self._can.hearing(item.audio_ms))
+        if item_id not in self._turns:
+            return
+        self._turns.discard(item_id)
+        answers = self._gate.force.closed and self._gate.answers and not self._conversation.responding
+        if answers and self.over is None:
+            self.ask(_text({"type": "response.create", "event_id": self._ids()}), now, "turn")
+
+    # --- looking ahead ---------------------------------------------------------------------------------------
+
+    def _look(self, now: float) -> None:
+        """See how much is left, and do what is due."""
+        if self.over is not None:
+            self._wind_up(now)
+            return
+        if self._can.in_dollars and self._can.rates is None:
+            if self._conversation.settings:
+                model = self._conversation.model or "This model"
+                why = f"{model} has no price in dollars, so no budget in dollars can hold: give its prices, or write "
+                self._end("nanodollars", why + "the budget in tokens.", now, silent=True)
+            return
+        unit = self.account.tightest
+        limit, spent = self.account.limit(unit), self.account.spent(unit)
+        if not self._warned and self.account.final(unit) and 5 * spent >= 4 * limit:
+            self._warned = True
+            self._actions.append(BudgetWarned(unit, spent, limit))
+        if self._ends_at is not None and self._ends_at <= now:
+            self._end("ms", f"The {shown(self.account.limit('ms'), 'ms')} of this talk are over.", now)
+            return
+        unheard_ms = self._unheard_ms(now)
+        reads, kept = self._can.reading.most({}, unheard_ms), self._kept()
+        cap = self._can.longest(self._gate.cap)
+        number = min(cap, _NUMBER_AT_MOST)
+        wanted = self._gate.wanted
+        if self._can.covers(_FAR + (wanted != Force()), reads, cap, kept, unheard_ms):
+            force = Force()
+        elif cap > number and self._can.covers(_FAR + wanted.closed, reads, number, kept, unheard_ms):
+            force = Force(ceiling=number)
+        else:
+            force = Force(closed=True, ceiling=number if cap > number else None)
+        self._put_in_force(force, now)
+        if not self._can.covers(_FAR + 2, reads, number, kept, unheard_ms):
+            self._lease(now)
+        ungated = self._gate.refused and self._gate.answers and not self._can.covers(2, reads, number, kept, unheard_ms)
+        # Speech goes on being written down, whether or not it can be answered.
+        hearing = self._can.hearing(self._conversation.input.entering_ms + unheard_ms) != Spend()
+        room = self._can.room(reads, kept, unheard_ms, spoken=self._can.spoken({}))
+        if ungated or (hearing and room < 0 and not self._waits(now)):
+            self._end(unit, f"The budget of {shown(limit, unit)} is used up.", now)
+
+    def _put_in_force(self, force: Force, now: float) -> None:
+        update = self._gate.want(force, now, self._conversation.dialect)
+        if update is not None:
+            self._actions.append(ToService(_text(update)))
+
+    def _lease(self, now: float) -> bool:
+        """Ask for more of what is shared, if there may be more. True if an answer is awaited."""
+        cap = self._can.longest(self._gate.cap)
+        worst = self._can.spend(self._can.reading.most({}), min(cap, _NUMBER_AT_MOST), spoken=self._can.spoken({}))
+        amounts: dict[Unit, int] = {"nanodollars": 5 * worst.nanodollars, "tokens": 5 * worst.tokens, "ms": 60_000}
+        for unit, amount in amounts.items():
+            if unit not in self.account.units or self.account.final(unit) or unit in self._leasing:
+                continue
+            if self.account.left(unit) < amount and self._lease_again.get(unit, now) <= now:
+                self._actions.append(Lease(unit, amount))
+                self._leasing[unit] = now + self._timeout_s
+        return bool(self._leasing)
+
+    def leased(self, unit: Unit, amount: int, now: float, *, last: bool = False) -> None:
+        """So much more of what is shared may be used; `last`: there will never be more than this."""
+        self.account.leased(unit, amount, last=last)
+        self._leasing.pop(unit, None)
+        self._lease_again[unit] = now + (1.0 if amount else self._timeout_s)
+        self._go_on(now)
+        self._look(now)
+
+    @property
+    def _ends_at(self) -> float | None:
+        """When a talk of limited time has to say goodbye."""
+        if "ms" not in self.account.units or self._began is None:
+            return None
+        limit_s = self.account.limit("ms") / 1000
+        return self._began + limit_s - (min(_FAREWELL_S, limit_s / 10) if self._budget.farewell else 0.0)
+
+    def tick(self, now: float) -> None:
+        """The deadline passed."""
+        self._passed(now)
+        self._gate.expire(now)
+        self._parting.expire(now)
+        for unit in [unit for unit, until in self._leasing.items() if until <= now]:
+            del self._leasing[unit]
+            self._lease_again[unit] = now + self._timeout_s
+        for one in [one for one in self._on_their_way if one.until <= now]:
+            self._on_their_way.remove(one)
+            self.account.release(one.key)
+        self._go_on(now)
+        self._look(now)
+
+    # --- the end ---------------------------------------------------------------------------------------------
+
+    def _end(self, unit: Unit, why: str, now: float, *, silent: bool = False) -> None:
+        """Nothing more is heard and nothing answered; a goodbye is said unless it is to be `silent`."""
+        hard = self._began + self.account.limit("ms") / 1000 if unit == "ms" and self._began is not None else None
+        self._unit = unit
+        self._parting.begin(why, now, hard=hard, silent=silent or self._budget.farewell is None)
+        self._put_in_force(Force(off=True), now)
+        while self._held:
+            self._refuse(self._held.popleft(), why)
+        self._wind_up(now)
+
+    def _wind_up(self, now: float) -> None:
+        """Go on with the end as far as it can go now."""
+        words = self._budget.farewell
+        if self._parting.state == "waiting" and words is not None and not self._conversation.responding:
+            event = {"type": "response.create", "event_id": self._ids(), "response": goodbye(words)}
+            create = _Create(raw=_text(event), kind="goodbye", until=now)
+            if self._send_if_paid(create, now):
+                self._parting.saying(now)
+            else:
+                self._parting.said()
+        if self._parting.state == "over" and not self._told:
+            self._told = True
+            why = self.over or ""
+            if self._unit == "ms":
+                for response_id in self._running:
+                    cancel = {"type": "response.cancel", "event_id": self._ids(), "response_id": response_id}
+                    self._actions.append(ToService(_text(cancel)))
+            spent, limit = self.account.spent(self._unit), self.account.limit(self._unit)
+            self._actions.append(BudgetEnded(self._unit, spent, limit, why))
+            self._tell(why, None)
+            if self._budget.end == "close":
+                self._hangup_at = now + self._playing_s
+        if self._hangup_at is not None and self._hangup_at <= now:
+            self._hangup_at = None
+            self._actions.append(Hangup(_CLOSE, self.over or ""))
+
+
+def _text(event: Wire) -> str:
+    return msgspec.json.encode(event).decode()
