@@ -26,6 +26,8 @@ class Affording:
         self.account = account
         self.reading = reading
         self._conversation, self._meter, self._rates = conversation, meter, rates
+        self._known: tuple[Rates | None, bool] = None, False
+        self._hearing: tuple[str, list[Rates]] = "", []
 
     @property
     def in_dollars(self) -> bool:
@@ -36,7 +38,9 @@ class Affording:
     def rates(self) -> Rates | None:
         """The model's, if they say what it costs in dollars."""
         rates = self._meter.rates
-        return rates if rates is not None and rates.priced and rates.currency == "USD" else None
+        if rates is not self._known[0]:
+            self._known = rates, rates is not None and rates.priced and rates.currency == "USD"
+        return rates if self._known[1] else None
 
     @property
     def _laws(self) -> Laws:
@@ -65,11 +69,14 @@ class Affording:
         model = self._conversation.transcription_model
         if model is None or ms <= 0:
             return Spend()
-        known = self._rates.find(model)
-        if known is not None and known.priced and known.currency == "USD":
-            return transcription_price(ms, [known])
-        # A deployment's name tells no price: the dearest of all is not too little.
-        return transcription_price(ms, [each for each in self._rates if each.kind == "transcription"])
+        if model != self._hearing[0]:
+            known = self._rates.find(model)
+            if known is None or not known.priced or known.currency != "USD":
+                # A deployment's name tells no price: the dearest of all is not too little.
+                self._hearing = model, [each for each in self._rates if each.kind == "transcription"]
+            else:
+                self._hearing = model, [known]
+        return transcription_price(ms, self._hearing[1])
 
     def free(self, unit: Unit, kept: Spend) -> int:
         """What is left besides what is kept aside."""

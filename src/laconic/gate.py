@@ -141,7 +141,7 @@ class Gate:
         if not changed:
             return None
         if given:
-            session = session | {"audio": {**(session.get("audio") or {}), "input": given}}
+            session = session | {"audio": cast(Wire, session.get("audio") or {}) | {"input": given}}
         return ev.wire(raw) | {"session": session}
 
     # --- what the service says -------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ class _Span:
 
     start: int
     end: int | None = None
+    unsure: int | None = None
+    """Where turn detection was changed while the user spoke: the turn may go on, or may have been given up."""
 
 
 class InputAudio:
@@ -66,7 +68,8 @@ class InputAudio:
         elif isinstance(event, ev.ConversationItemCreate):
             item = event.item
             kind = item.get("type", "message")
-            self._creates.append(_Create(event.event_id, item.get("id"), kind, self.sound_in(item), Item.from_wire(item)))
+            whole = Item.from_wire(item)
+            self._creates.append(_Create(event.event_id, item.get("id"), kind, self.sound_in(item), whole))
 
     @property
     def entering(self) -> Iterator[Item]:
@@ -78,8 +81,20 @@ class InputAudio:
         """Milliseconds of sound that will be in items the service has not added yet, as far as it is certain: what
         was created or committed, and what the user is saying. What has not been heard yet as speech is not in it."""
         commits = sum(max(0, end - start) for start, end in self._commits) / self.bytes_per_ms
-        spoken = sum((self.ms if span.end is None else span.end) - span.start for span in self._spans.values())
+        ends = ((span, span.unsure if span.end is None else span.end) for span in self._spans.values())
+        spoken = sum((self.ms if end is None else end) - span.start for span, end in ends)
         return int(commits) + max(0, spoken) + sum(create.sound_ms for create in self._creates)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the user is known to speak."""
+        return any(span.end is None and span.unsure is None for span in self._spans.values())
+
+    def retuned(self) -> None:
+        """Turn detection was changed: nobody knows what becomes of a turn in progress."""
+        for span in self._spans.values():
+            if span.end is None and span.unsure is None:
+                span.unsure = self.ms
 
     @property
     def uncommitted_ms(self) -> int:
@@ -96,7 +111,9 @@ class InputAudio:
         return int(total / self.bytes_per_ms)
 
     def started(self, item_id: str, start_ms: int) -> None:
-        """Speech began that will become this item."""
+        """Speech began that will become this item. What had begun before and never ended was given up."""
+        for given_up in [other for other, span in self._spans.items() if span.unsure is not None and span.end is None]:
+            del self._spans[given_up]
         self._spans[item_id] = _Span(start_ms)
 
     def stopped(self, item_id: str, end_ms: int) -> int | None:

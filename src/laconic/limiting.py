@@ -15,24 +15,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 
 from laconic import events as ev
-from laconic.actions import Action, BudgetEnded, BudgetWarned, Hangup, Lease, ToApp, ToService
+from laconic.actions import Action, BudgetWarned, ToService
 from laconic.affording import Affording
 from laconic.budget import Budget, Unit, shown
 from laconic.conversation import Conversation
 from laconic.gate import Force, Gate
 from laconic.items import Item, Wire
 from laconic.laws import Laws
+from laconic.leasing import Leasing
 from laconic.meter import Meter
-from laconic.parting import Parting, goodbye
+from laconic.parting import Parting, goodbye, refusal
 from laconic.rates import RateTable
 from laconic.spending import Account
 from laconic.tokens import Tokens, generated_tokens
+from laconic.under_way import Create, Kind, UnderWay
 from laconic.usage import TranscriptionUsage, Usage
 from laconic.worst_case import Reading, Spend
 
@@ -44,15 +44,13 @@ _SHORT = 200
 """Tokens of a reply worth making: seven seconds of sound."""
 _NUMBER_AT_MOST = 4_096
 """The largest number `max_output_tokens` may be; above it there is only `"inf"` (PROTOCOL.md section 3)."""
-_HELD_S = 10.0
+_HELD_S, _TURN_S = 10.0, 60.0
+"""How long a response may have to wait: one that is asked for, and the answer to a turn."""
 _HELD_AT_MOST = 8
-_FAREWELL_S = 10.0
-"""Kept of a limited time for the goodbye; a tenth of it if that is less."""
 _UNHEARD_S = 3.0
 """How late the service may be in saying that somebody speaks."""
 _LOOK_MS = 500
 """After so much more sound what is left is looked at again."""
-_CODE, _CLOSE = "budget_exceeded", 1008
 _TELLING = (
     ev.SessionCreated,
     ev.SessionUpdated,
@@ -69,29 +67,6 @@ _TELLING = (
     ev.ResponseDone,
 )
 """Events after which there may be more or less left than before."""
-
-Kind = Literal["app", "ours", "turn", "goodbye"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Create:
-    """A `response.create` that waits, or is on its way."""
-
-    raw: ev.Raw
-    kind: Kind
-    until: float
-    event_id: str | None = None
-    out_of_band: bool = False
-    plain: bool = False
-    """It reads the conversation as it is, with the session's own settings."""
-    key: str = ""
-    reads: Tokens = Tokens()
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    kind: Kind
-    reads: Tokens
 
 
 class Limiting:
@@ -112,26 +87,21 @@ class Limiting:
     ) -> None:
         self.account = Account(budget.limits, budget.shared, meter)
         self._budget, self._conversation = budget, conversation
-        self._ids, self._actions, self._send, self._timeout_s = ids, actions, send, timeout_s
+        self._ids, self._actions, self._send = ids, actions, send
         self._can = Affording(self.account, Reading(conversation, laws), conversation, meter, rates)
         self._gate = Gate(ids, timeout_s)
-        self._parting = Parting()
-        self._held: deque[_Create] = deque()
-        self._on_their_way: list[_Create] = []
-        self._running: dict[str, _Running] = {}
+        self._parting = Parting(budget, self.account, ids, actions)
+        self._leasing = Leasing(self.account, timeout_s)
+        self._under_way = UnderWay(self.account)
+        self._held: deque[Create] = deque()
         self._turns: set[str] = set()  # voice detection ended them, and their items are on the way
         self._commits: set[str] = set()  # items made of the input's sound, which are written down
         self._began: float | None = None
         self._sound: deque[tuple[float, int]] = deque([(float("-inf"), 0)])  # moments, and ms of sound sent by then
         self._looked_ms = 0
         self._warned = False
-        self._leasing: dict[Unit, float] = {}  # until when an answer is awaited
-        self._lease_again: dict[Unit, float] = {}
-        self._playing_s = 0.0
-        self._unit: Unit = "nanodollars"  # of the limit that ended the talk
-        self._told = False
-        self._hangup_at: float | None = None
-        self._keys = 0
+        self._named: set[str] = set()  # event ids we gave to what the app sent without
+        self._uninvited = 0
 
     @property
     def over(self) -> str | None:
@@ -154,8 +124,8 @@ class Limiting:
     @property
     def deadline(self) -> float | None:
         """When to call `tick` next."""
-        waits = [self._gate.deadline, self._parting.deadline, self._hangup_at, *self._leasing.values()]
-        waits += [create.until for create in (*self._held, *self._on_their_way)]
+        waits = [one.deadline for one in (self._gate, self._parting, self._leasing, self._under_way)]
+        waits += [create.until for create in self._held]
         if self.over is None:
             waits.append(self._ends_at)
         return min((wait for wait in waits if wait is not None), default=None)
@@ -174,7 +144,7 @@ class Limiting:
     def _unheard_ms(self, now: float) -> int:
         """Sound of which the service may yet say that it was speech: the latest, if nobody is known to speak."""
         audio: Wire = self._conversation.settings.get("audio") or {}
-        if not (audio.get("input") or {}).get("turn_detection") or self._conversation.user_speaking:
+        if not (audio.get("input") or {}).get("turn_detection") or self._conversation.input.speaking:
             return 0
         before = max((ms for moment, ms in self._sound if moment <= now - _UNHEARD_S), default=0)
         return self._conversation.input.ms - before
@@ -183,10 +153,12 @@ class Limiting:
 
     def ask(self, raw: ev.Raw, now: float, kind: Kind = "app") -> bool:
         """A response is wished for: send it, hold it, or refuse it. False if it was refused."""
-        create = _Create(raw=raw, kind=kind, until=now + _HELD_S)
+        create = Create(raw=raw, kind=kind, until=now + (_TURN_S if kind == "turn" else _HELD_S))
         if self.over is not None:
             self._refuse(create, self.over)
             return False
+        if kind == "turn":  # it stands for the turns before it
+            self._held = deque(held for held in self._held if held.kind != "turn")
         if not self._held and self._send_if_paid(create, now):
             return True
         if len(self._held) < _HELD_AT_MOST and (self._held or self._waits(now)):
@@ -195,12 +167,16 @@ class Limiting:
         self._deny(create, now)
         return False
 
+    def ours(self, raw: ev.Raw, now: float) -> None:
+        """The engine wishes for a response."""
+        self.ask(raw, now, "ours")
+
     def _waits(self, now: float) -> bool:
         """Whether there may be more soon: a response under way costs less than its worst, or a lease comes."""
         unknown = self._can.in_dollars and self._can.rates is None and not self._conversation.settings
-        return bool(self._running or self._on_their_way) or self._lease(now) or unknown
+        return bool(self._under_way) or self._lease(now) or unknown
 
-    def _send_if_paid(self, create: _Create, now: float) -> bool:
+    def _send_if_paid(self, create: Create, now: float) -> bool:
         """Send it, capped if need be, and keep its worst case aside; False if even a short reply does not fit."""
         if self._can.in_dollars and self._can.rates is None:
             return False
@@ -210,32 +186,32 @@ class Limiting:
         unheard_ms = 0 if "input" in own else self._unheard_ms(now)
         reads = self._can.reading.most(own, unheard_ms)
         room = self._can.room(reads, self._kept(), unheard_ms, spoken=spoken)
-        raw = create.raw
         if room < cap:
             if room < min(cap, _SHORT):
                 return False
             cap = min(room, _NUMBER_AT_MOST)
-            raw = _text(event | {"response": own | {"max_output_tokens": cap}})
-        self._keys += 1
-        key = f"create {self._keys}"
-        self.account.reserve(key, self._can.spend(reads, cap, spoken=spoken))
+            event["response"] = own | {"max_output_tokens": cap}
+        if event.get("event_id") is None:  # so that its refusal can be told from that of an answer nobody asked for
+            event["event_id"] = self._ids()
+            self._named.add(event["event_id"])
         aside = own.get("conversation") == "none"
-        self._on_their_way.append(
-            _Create(
-                raw=raw,
+        self._under_way.ask(
+            Create(
+                raw=create.raw,
                 kind=create.kind,
-                until=now + _HELD_S,
-                event_id=event.get("event_id"),
+                until=now,
+                event_id=event["event_id"],
                 out_of_band=aside,
                 plain=not aside and not own.keys() & {"input", "instructions", "tools"},
-                key=key,
                 reads=reads,
-            )
+            ),
+            self._can.spend(reads, cap, spoken=spoken),
+            now,
         )
-        self._send(raw, now)
+        self._send(_text(event), now)
         return True
 
-    def _deny(self, create: _Create, now: float) -> None:
+    def _deny(self, create: Create, now: float) -> None:
         """It will not be: refuse it, and if no turn at all can be answered any more, end the talk."""
         own: Wire = ev.wire(create.raw).get("response") or {}
         cap, spoken = self._can.longest(self._gate.cap), self._can.spoken({})
@@ -243,18 +219,16 @@ class Limiting:
         unit = self.account.tightest
         budget = shown(self.account.limit(unit), unit)
         self._refuse(create, f"What is left of the budget of {budget} does not suffice for this response.")
-        if plain < min(cap, _SHORT) and own.get("conversation") != "none":
+        if plain < min(cap, _SHORT) and own.get("conversation") != "none" and not self._waits(now):
             self._end(unit, f"The budget of {budget} is used up.", now)
 
-    def _refuse(self, create: _Create, why: str) -> None:
+    def _refuse(self, create: Create, why: str) -> None:
         if create.kind == "app":
             self._tell(why, ev.read(create.raw).event_id)
 
     def _tell(self, why: str, event_id: str | None) -> None:
         """Tell the app that something will not be."""
-        error: Wire = {"type": "invalid_request_error", "code": _CODE, "message": why, "param": None}
-        raw = _text({"type": "error", "event_id": self._ids(), "error": error | {"event_id": event_id}})
-        self._actions.append(ToApp(raw, ev.read(raw)))
+        self._actions.append(refusal(why, event_id, self._ids()))
 
     def _go_on(self, now: float) -> None:
         """Something was settled: what was held may fit now, or never will."""
@@ -318,23 +292,24 @@ class Limiting:
         if isinstance(event, ev.Error):
             error = event.error
             late = error.code == "conversation_already_has_active_response"
-            ours = (one.event_id for one in self._on_their_way if one.kind != "app" and one.event_id is not None)
-            return None if self._gate.failed(error) or (late and error.event_id in ours) else raw
+            if self._gate.failed(error) or (late and self._under_way.asked_by_us(error.event_id)):
+                return None
+            if error.event_id in self._named:
+                told = ev.wire(raw)
+                return _text(told | {"error": told["error"] | {"event_id": None}})
         return raw
 
     def kind(self, response_id: str) -> str | None:
         """`goodbye` for the response that is one."""
-        running = self._running.get(response_id)
-        return "goodbye" if running is not None and running.kind == "goodbye" else None
+        return "goodbye" if self._under_way.kind(response_id) == "goodbye" else None
 
     def counted(self, event: ev.ResponseDone, usage: Usage | None) -> None:
         """A response ended and is on the meter."""
         response_id: str = event.response.get("id") or ""
-        if response_id not in self._running:
+        if response_id not in self._under_way.running:
             self._created(event.response)
-        running = self._running.pop(response_id)
+        running = self._under_way.done(response_id)
         self._can.reading.done(event, usage)
-        self.account.release(response_id)
         said = (Item.from_wire(item) for item in event.response.get("output") or ())
         made = [self._conversation.get(item.id) or item for item in said]
         if usage is not None:
@@ -344,8 +319,7 @@ class Limiting:
             spoken = bool(written.audio)
             self.account.estimate(self._can.spend(running.reads, written.text + written.audio, spoken=spoken))
         if running.kind == "goodbye":
-            self._playing_s = sum(item.audio_ms for item in made) / 1000
-            self._parting.said()
+            self._parting.said(sum(item.audio_ms for item in made))
 
     def transcribed(self, item_id: str, usage: TranscriptionUsage | None, *, priced: bool) -> None:
         """A turn was written down, and is on the meter as far as it could be priced."""
@@ -363,7 +337,9 @@ class Limiting:
             case ev.SessionCreated():
                 self._gate.created(event)
             case ev.Error(error=error):
-                self._failed(error)
+                failed = self._under_way.failed(error, alone=self._gate.force.closed)
+                if failed is not None and failed.kind == "goodbye":
+                    self._parting.said()
             case ev.ResponseCreated(response=response):
                 self._created(response)
             case ev.InputAudioBufferSpeechStopped(item_id=item_id):
@@ -393,33 +369,18 @@ class Limiting:
         """A response began: one that was asked for, or the service's own idea."""
         response_id: str = response.get("id") or ""
         aside = "conversation_id" in response and response["conversation_id"] is None
-        asked = next((one for one in self._on_their_way if one.out_of_band == aside), None)
-        if asked is not None:
-            self._on_their_way.remove(asked)
-            self.account.reserve(response_id, self.account.release(asked.key))
-            self._running[response_id] = _Running(asked.kind, asked.reads)
-        else:
+        asked = self._under_way.created(response)
+        if asked is None:
             reads = self._can.reading.most({})
             cap = self._can.longest(self._gate.force.ceiling, self._gate.cap)
-            self.account.reserve(response_id, self._can.spend(reads, cap, spoken=self._can.spoken({})))
-            self._running[response_id] = _Running("app", reads)
-            # It answers by itself although it said that it would not.
-            self._gate.refused |= self._gate.force.closed and self._gate.answers and not aside
+            create = Create(raw="", kind="app", until=0.0, reads=reads)
+            self._under_way.run(response_id, create, self._can.spend(reads, cap, spoken=self._can.spoken({})))
+            if self._gate.force.closed and self._gate.answers and not aside:
+                # It answers by itself although it said that it would not; once may be a word that crossed ours.
+                self._uninvited += 1
+                self._gate.refused |= self._uninvited > 1
         if not aside and (asked is None or asked.plain):
             self._can.reading.created(response_id)
-
-    def _failed(self, error: ev.ErrorDetail) -> None:
-        """If it was a response that was asked for, there will be none."""
-        late = error.code == "conversation_already_has_active_response"
-        about = late or (error.param or "").startswith("response")
-        for one in self._on_their_way:
-            named = one.event_id == error.event_id
-            if named if error.event_id is not None else about and not (late and one.out_of_band):
-                self._on_their_way.remove(one)
-                self.account.release(one.key)
-                if one.kind == "goodbye":
-                    self._parting.said()
-                return
 
     def _entered(self, item_id: str, now: float) -> None:
         """What the user said may be in now: it will be written down and, where the service would have answered by
@@ -468,10 +429,13 @@ class Limiting:
             force = Force(ceiling=number)
         else:
             force = Force(closed=True, ceiling=number if cap > number else None)
-        self._put_in_force(force, now)
+        if force == wanted or not self._conversation.input.speaking or not self._can.covers(2, reads, number, kept):
+            # A service may give up a turn whose detection is changed: while there is enough, it is let come to its end.
+            self._put_in_force(force, now)
         if not self._can.covers(_FAR + 2, reads, number, kept, unheard_ms):
             self._lease(now)
         ungated = self._gate.refused and self._gate.answers and not self._can.covers(2, reads, number, kept, unheard_ms)
+        ungated = ungated and not self._waits(now)
         # Speech goes on being written down, whether or not it can be answered.
         hearing = self._can.hearing(self._conversation.input.entering_ms + unheard_ms) != Spend()
         room = self._can.room(reads, kept, unheard_ms, spoken=self._can.spoken({}))
@@ -488,19 +452,13 @@ class Limiting:
         cap = self._can.longest(self._gate.cap)
         worst = self._can.spend(self._can.reading.most({}), min(cap, _NUMBER_AT_MOST), spoken=self._can.spoken({}))
         amounts: dict[Unit, int] = {"nanodollars": 5 * worst.nanodollars, "tokens": 5 * worst.tokens, "ms": 60_000}
-        for unit, amount in amounts.items():
-            if unit not in self.account.units or self.account.final(unit) or unit in self._leasing:
-                continue
-            if self.account.left(unit) < amount and self._lease_again.get(unit, now) <= now:
-                self._actions.append(Lease(unit, amount))
-                self._leasing[unit] = now + self._timeout_s
-        return bool(self._leasing)
+        self._actions.extend(self._leasing.ask(amounts, now))
+        return self._leasing.awaited
 
     def leased(self, unit: Unit, amount: int, now: float, *, last: bool = False) -> None:
         """So much more of what is shared may be used; `last`: there will never be more than this."""
         self.account.leased(unit, amount, last=last)
-        self._leasing.pop(unit, None)
-        self._lease_again[unit] = now + (1.0 if amount else self._timeout_s)
+        self._leasing.answered(unit, amount, now)
         self._go_on(now)
         self._look(now)
 
@@ -509,20 +467,14 @@ class Limiting:
         """When a talk of limited time has to say goodbye."""
         if "ms" not in self.account.units or self._began is None:
             return None
-        limit_s = self.account.limit("ms") / 1000
-        return self._began + limit_s - (min(_FAREWELL_S, limit_s / 10) if self._budget.farewell else 0.0)
+        return self._began + self.account.limit("ms") / 1000 - self._parting.lead_s
 
     def tick(self, now: float) -> None:
         """The deadline passed."""
         self._passed(now)
         self._gate.expire(now)
-        self._parting.expire(now)
-        for unit in [unit for unit, until in self._leasing.items() if until <= now]:
-            del self._leasing[unit]
-            self._lease_again[unit] = now + self._timeout_s
-        for one in [one for one in self._on_their_way if one.until <= now]:
-            self._on_their_way.remove(one)
-            self.account.release(one.key)
+        self._leasing.expire(now)
+        self._under_way.expire(now)
         self._go_on(now)
         self._look(now)
 
@@ -530,39 +482,21 @@ class Limiting:
 
     def _end(self, unit: Unit, why: str, now: float, *, silent: bool = False) -> None:
         """Nothing more is heard and nothing answered; a goodbye is said unless it is to be `silent`."""
-        hard = self._began + self.account.limit("ms") / 1000 if unit == "ms" and self._began is not None else None
-        self._unit = unit
-        self._parting.begin(why, now, hard=hard, silent=silent or self._budget.farewell is None)
+        began = self._began if unit == "ms" else None
+        end_of_time = None if began is None else began + self.account.limit("ms") / 1000
+        self._parting.begin(unit, why, now, end_of_time=end_of_time, silent=silent)
         self._put_in_force(Force(off=True), now)
         while self._held:
             self._refuse(self._held.popleft(), why)
         self._wind_up(now)
 
     def _wind_up(self, now: float) -> None:
-        """Go on with the end as far as it can go now."""
-        words = self._budget.farewell
-        if self._parting.state == "waiting" and words is not None and not self._conversation.responding:
-            event = {"type": "response.create", "event_id": self._ids(), "response": goodbye(words)}
-            create = _Create(raw=_text(event), kind="goodbye", until=now)
-            if self._send_if_paid(create, now):
-                self._parting.saying(now)
-            else:
-                self._parting.said()
-        if self._parting.state == "over" and not self._told:
-            self._told = True
-            why = self.over or ""
-            if self._unit == "ms":
-                for response_id in self._running:
-                    cancel = {"type": "response.cancel", "event_id": self._ids(), "response_id": response_id}
-                    self._actions.append(ToService(_text(cancel)))
-            spent, limit = self.account.spent(self._unit), self.account.limit(self._unit)
-            self._actions.append(BudgetEnded(self._unit, spent, limit, why))
-            self._tell(why, None)
-            if self._budget.end == "close":
-                self._hangup_at = now + self._playing_s
-        if self._hangup_at is not None and self._hangup_at <= now:
-            self._hangup_at = None
-            self._actions.append(Hangup(_CLOSE, self.over or ""))
+        self._parting.wind_up(
+            now,
+            responding=self._conversation.responding,
+            running=self._under_way.running,
+            say=lambda raw: self._send_if_paid(Create(raw=raw, kind="goodbye", until=now), now),
+        )
 
 
 def _text(event: Wire) -> str:

@@ -120,6 +120,11 @@ class Meter:
         return self._sum([self._settled, self.session_cost])
 
     @property
+    def nanodollars(self) -> int:
+        """The sum of `total`, in 10⁻⁹ of the currency: cheaper to ask for than its lines."""
+        return self._settled.nanodollars + self.session_cost.nanodollars
+
+    @property
     def estimated(self) -> Cost:
         """What the unknown things may have cost, as far as anybody estimated them."""
         return self._sum(entry.estimated for entry in (*self.responses, *self.transcriptions))

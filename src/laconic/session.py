@@ -24,11 +24,15 @@ from dataclasses import dataclass
 from laconic import events as ev
 from laconic.actions import (
     Action,
+    BudgetEnded,
+    BudgetWarned,
     Charged,
     CutOff,
     EditFailed,
     Forgot,
     GhostTurn,
+    Hangup,
+    Lease,
     MemoryTold,
     Notice,
     Summarise,
@@ -38,6 +42,8 @@ from laconic.actions import (
     Unsupported,
 )
 from laconic.alternatives import Alternatives
+from laconic.budget import Budget, Unit
+from laconic.budget import budget as read_budget
 from laconic.conversation import Conversation
 from laconic.dialects import client_to_beta
 from laconic.edits import Delete
@@ -45,20 +51,26 @@ from laconic.exchanges import Exchanges
 from laconic.expectation import Expectation, Foreseen
 from laconic.items import Wire
 from laconic.laws import Laws, prior
+from laconic.limiting import Limiting
 from laconic.memory import Memory, memory
 from laconic.meter import Meter
 from laconic.plans import Typical
 from laconic.rates import Rates, RateTable, load
 from laconic.remembering import Remembering, text
+from laconic.spending import Account
 from laconic.usage import TranscriptionUsage, Usage
 
 __all__ = [
     "Action",
+    "BudgetEnded",
+    "BudgetWarned",
     "Charged",
     "CutOff",
     "EditFailed",
     "Forgot",
     "GhostTurn",
+    "Hangup",
+    "Lease",
     "MemoryTold",
     "Notice",
     "Session",
@@ -103,6 +115,7 @@ class Session:
     deployment's name. `ids` makes ids for the events we send, at most 32 characters, never the same twice.
     `ack_timeout_s`: how long the service may take to answer an edit before it is tried again, then given up.
     `laws`: how the service counts and caches, where it is known; else the prior of `service` and model.
+    `budget`: what the session may use, `"$2"` for instance; BadInput where that cannot hold.
     """
 
     def __init__(
@@ -116,6 +129,7 @@ class Session:
         service: str = "openai",
         summary_model: str | None = None,
         ack_timeout_s: float = 5.0,
+        budget: str | Budget | None = None,
     ) -> None:
         self.conversation = Conversation()
         self.exchanges = Exchanges()
@@ -150,6 +164,20 @@ class Session:
         self._remembering.past.rates = self.meter.rates
         self._remembering.past.summary_rates = self._find(summary_model)
         self._remembering.past.typical = self._told.typical
+        self._limiting: Limiting | None = None
+        if budget is not None:
+            self._limiting = Limiting(
+                read_budget(budget),
+                conversation=self.conversation,
+                meter=self.meter,
+                rates=self._rates,
+                laws=known,
+                ids=ids,
+                actions=self._actions,
+                send=self._create,
+                timeout_s=ack_timeout_s,
+            )
+            self._remembering.respond = self._limiting.ours
 
     def _find(self, model: str | None) -> Rates | None:
         return self._rates.find(model) if model else None
@@ -163,6 +191,16 @@ class Session:
     def learned_from(self) -> int:
         """How many responses the laws have learned from."""
         return self._expectation.responses
+
+    @property
+    def account(self) -> Account | None:
+        """What is spent and left of the budget; None where there is none."""
+        return self._limiting.account if self._limiting is not None else None
+
+    @property
+    def over(self) -> str | None:
+        """Why nothing that bills is sent any more; None while it is."""
+        return self._limiting.over if self._limiting is not None else None
 
     @property
     def memory(self) -> Memory:
@@ -188,13 +226,17 @@ class Session:
         item = self.conversation.get(outcome.edit.item_id) if outcome is not None else None
         self.conversation.read(event)
         if outcome is None and not self._remembering.is_ours(event):
-            self._actions.append(ToApp(raw, event))
+            shown = raw if self._limiting is None else self._limiting.shown(raw, event)
+            if shown is not None:
+                self._actions.append(ToApp(shown, event if shown is raw else ev.read(shown)))
         if entering and not self._remembering.is_ours(event):
             self._enter(entering)
         self._foresee(event)
         self._take_in(event, now)
-        self._remembering.followed(event)
+        self._remembering.followed(event, now)
         self._elapsed(now)
+        if self._limiting is not None:
+            self._limiting.follow(event, now)
         if outcome is not None:
             if isinstance(outcome.edit, Delete) and outcome.edit.why in ("not heard", "empty", "drift"):
                 self.alternatives.left(outcome.edit.item_id)
@@ -204,20 +246,46 @@ class Session:
     def from_app(self, raw: ev.Raw, now: float) -> None:
         """A message arrived from the app, in GA's spelling; a beta service gets it in its own."""
         event = ev.read(raw)
-        self.conversation.said(event)
-        self._remembering.asked(event)
-        self._expectation.said(event)
         if isinstance(event, ev.ResponseCreate):
             self._expect_response(now)
             selected = self._remembering.select(raw, event, now)
             if selected is None:
                 return
-            raw = selected
-        elif isinstance(event, ev.ConversationItemCreate) and _is_text(event.item):
+            if self._limiting is None:
+                self._create(selected, now)
+            elif not self._limiting.ask(selected, now):
+                self._awaited_until = None
+            return
+        if self._limiting is not None:
+            allowed = self._limiting.from_app(raw, event, now)
+            if allowed is None:
+                return
+            raw = allowed
+        self.conversation.said(event)
+        self._remembering.asked(event)
+        if isinstance(event, ev.ConversationItemCreate) and _is_text(event.item):
             self.meter.message()
+        if self._limiting is not None:
+            self._limiting.watch(event, now)
+        self._actions.append(ToService(self._spelled(raw, event)))
+
+    def _create(self, raw: ev.Raw, now: float) -> None:
+        """Ask the service for a response."""
+        event = ev.read(raw)
+        self._expectation.said(event)
+        self._expect_response(now)
+        self._actions.append(ToService(self._spelled(raw, event)))
+
+    def _spelled(self, raw: ev.Raw, event: ev.Event) -> ev.Raw:
         if self.conversation.dialect == "beta" and isinstance(event, _SHAPED_BY_DIALECT):
-            raw = text(client_to_beta(ev.wire(raw)))
-        self._actions.append(ToService(raw))
+            return text(client_to_beta(ev.wire(raw)))
+        return raw
+
+    def leased(self, unit: Unit, amount: int, now: float, *, last: bool = False) -> None:
+        """So much more may be used of what is shared with others; `last`: there will never be more than this."""
+        if self._limiting is not None:
+            self._limiting.leased(unit, amount, now, last=last)
+            self._edit(now)
 
     def heard(self, item_id: str, ms: int, now: float, *, stopped: bool = False, content_index: int = 0) -> None:
         """The speaker has played this much of an item; `stopped`: and will play no more of it."""
@@ -229,6 +297,8 @@ class Session:
         self._remembering.expire(now)
         if self._awaited_until is not None and self._awaited_until <= now:
             self._awaited_until = None
+        if self._limiting is not None:
+            self._limiting.tick(now)
         self._edit(now)
 
     def pin(self, item_id: str) -> None:
@@ -271,8 +341,9 @@ class Session:
         """When to call `tick` next; None if there is nothing to wait for."""
         if self.ended:
             return None
-        waits = [wait for wait in (self._remembering.deadline, self._awaited_until) if wait is not None]
-        return min(waits, default=None)
+        limited = self._limiting.deadline if self._limiting is not None else None
+        waits = (self._remembering.deadline, self._awaited_until, limited)
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def unsettled(self, item_id: str) -> bool:
         """Whether an edit of this item is under way: until it is answered, who holds what is open."""
@@ -324,7 +395,12 @@ class Session:
         """Reckon what a response will read, and learn from what it is reported to have read."""
         self._foreseen = self._expectation.read(event, self.conversation)
         if self._foreseen is not None and self._foreseen.usage is not None:
-            self._remembering.past.laws = self.alternatives.laws = self.laws
+            self._rule(self.laws)
+
+    def _rule(self, laws: Laws) -> None:
+        self._remembering.past.laws = self.alternatives.laws = laws
+        if self._limiting is not None:
+            self._limiting.laws = laws
 
     def _elapsed(self, now: float) -> None:
         if self._began is not None:
@@ -346,7 +422,8 @@ class Session:
             stranger = prior("", "")
             laws = next((laws for laws in known if laws != stranger), stranger)
             if laws != self.laws:
-                self._expectation.laws = self._remembering.past.laws = self.alternatives.laws = laws
+                self._expectation.laws = laws
+                self._rule(laws)
         settings = self.conversation.settings
         self.alternatives.configured(settings.get("instructions"), settings.get("tools") or ())
         self._told.instructions = settings.get("instructions") or ""
@@ -362,6 +439,8 @@ class Session:
         cost = self.meter.transcription(event.item_id, usage, item.audio_ms if item else 0)
         self.alternatives.transcribed(event.item_id, event.transcript, cost)
         self._actions.append(Transcribed(event.item_id, usage, cost))
+        if self._limiting is not None:
+            self._limiting.transcribed(event.item_id, usage, priced=not cost.unknown)
 
     def _count_response(self, event: ev.ResponseDone) -> None:
         response = event.response
@@ -370,9 +449,13 @@ class Session:
         usage = Usage.from_wire(response.get("usage"), top_level=event.usage)
         ours = out_of_band and "laconic" in (response.get("metadata") or {})  # a summary made in the session itself
         kind = "summary" if ours else "out_of_band" if out_of_band else "reply"
+        if self._limiting is not None:
+            kind = self._limiting.kind(response_id) or kind
         cost = self.meter.response(response_id, status, usage, kind=kind)
         expected = self._foreseen.expected if self._foreseen is not None else None
         self._actions.append(Charged(response_id, status, usage, cost, kind, expected))
+        if self._limiting is not None:
+            self._limiting.counted(event, usage)
         if out_of_band and not ours:
             self.alternatives.aside(cost)
         if out_of_band:
@@ -391,7 +474,8 @@ class Session:
     # --- forgotten -------------------------------------------------------------------------------------------
 
     def _edit(self, now: float) -> None:
-        if not self.ended and self._remembering.edit(now, awaited=self._awaited_until is not None):
+        frugal = self._limiting is not None and self._limiting.near
+        if not self.ended and self._remembering.edit(now, awaited=self._awaited_until is not None, frugal=frugal):
             self._expect_response(now)
 
 

@@ -48,7 +48,7 @@ class Account:
 
     def spent(self, unit: Unit) -> int:
         if unit == "nanodollars":
-            return self._meter.total.nanodollars + self._estimated.nanodollars
+            return self._meter.nanodollars + self._estimated.nanodollars
         return self._tokens + self._estimated.tokens if unit == "tokens" else self.spent_ms
 
     def left(self, unit: Unit) -> int:

@@ -7,7 +7,8 @@ corrected by what the last report showed to be missing, and widened by margins, 
 - an eighth of the text and 64 tokens, since words are estimated (tokens.py: 16 % short at worst so far);
 - the sound of replies which the law says is dropped, as far as no report has shown since that it really is;
 - an image at 1,500 tokens until a report has counted it;
-- everything twice, until three responses have been reported.
+- sound twice and 400 tokens of text, until three responses have been reported: the largest of the framings we know
+  is 292 for having tools.
 
 The services' truncation is taken into account only as the bound it is: no more is read than fits in the context.
 """
@@ -32,8 +33,8 @@ __all__ = ["Reading", "Spend", "input_price", "longest_output", "output_price", 
 _WIDE = 8
 _WIDE_TOKENS = 64
 _IMAGE_TOKENS = 1_500
-_TRUSTED = 3
-"""Reports after which nothing is counted twice any more."""
+_TRUSTED, _UNTRUSTED_TOKENS = 3, 400
+"""So many reports, and the text that is added before them."""
 _DENSEST_MS = 8
 """Milliseconds of the user's sound in a token where nobody has measured it: Qwen's 125 a second (hyprwhspr#227)."""
 _NUMBER_AT_MOST = 4_096
@@ -183,9 +184,10 @@ class Reading:
                 count += Tokens(audio=max(0, self._unshown - self._newest()))
         count += Tokens(audio=entering_ms // self._token_ms + 1 if entering_ms else 0)
         images = self._fresh_images * max(0, _IMAGE_TOKENS - self._laws.image_tokens)
-        wide = 1 if self._reports >= _TRUSTED else 2
-        text = wide * count.text + count.text // _WIDE + _WIDE_TOKENS
-        return self._fitting(Tokens(text, wide * count.audio, count.image + images))
+        text, audio = count.text + count.text // _WIDE + _WIDE_TOKENS, count.audio
+        if self._reports < _TRUSTED:
+            text, audio = text + _UNTRUSTED_TOKENS, 2 * audio
+        return self._fitting(Tokens(text, audio, count.image + images))
 
     @property
     def _token_ms(self) -> int:
@@ -209,7 +211,9 @@ class Reading:
     def _head_tokens(self, settings: Wire) -> int:
         instructions, tools = settings.get("instructions"), settings.get("tools") or ()
         if self._head is None or self._head[0] is not instructions or self._head[1] is not tools:
-            count = instructions_tokens(instructions, self._laws) + tools_tokens(cast("Sequence[Any]", tools), self._laws)
+            count = instructions_tokens(instructions, self._laws) + tools_tokens(
+                cast("Sequence[Any]", tools), self._laws
+            )
             self._head = instructions, tools, count
         return self._head[2]
 
