@@ -28,7 +28,7 @@ from paced_service import APPEND, INTERVAL_S, PacedService, sent_at
 
 _Socket = ClientWebSocketResponse[Literal[False]]  # gives bytes for text
 ROOT = Path(__file__).resolve().parents[1]
-LITELLM = "litellm[proxy]==1.109.1"
+LITELLM = "litellm[proxy]==1.106.2"
 VARIANTS = ("direct", "bare", "everything", "auto", "litellm")
 KEY = "sk-benchmark"
 IDLE = 100
@@ -181,7 +181,7 @@ general_settings: {{master_key: sk-benchmark}}
 
 def _litellm() -> Path:
     """The interpreter of LiteLLM's own environment, made now if need be. Raises CalledProcessError."""
-    folder = ROOT / ".venvs" / "benchmark-litellm-1.109.1"
+    folder = ROOT / ".venvs" / "benchmark-litellm-1.106.2"
     python, made = folder / "bin" / "python", folder / "made"
     if not made.exists():
         print("installing LiteLLM into an environment of its own (half a gigabyte) …", file=sys.stderr)

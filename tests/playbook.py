@@ -57,6 +57,16 @@ class Placeholder:
         return f"<{self.name}={self.value!r}>"
 
 
+class NotOurs:
+    """Whatever the app is told, it is no id of an item of ours."""
+
+    def __eq__(self, other: object) -> bool:
+        return not (isinstance(other, str) and other.startswith("ours_"))
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
 # --- what happens ------------------------------------------------------------------------------------------------
 
 
@@ -71,11 +81,15 @@ class Step:
     wait_s: float = 0.0
 
 
-def service(type: str, *, hidden: bool = False, **fields: Any) -> Step:
-    """The service says this. `hidden`: and the app must not hear it."""
+def service(type: str, *, hidden: bool = False, seen: Wire | None = None, **fields: Any) -> Step:
+    """The service says this. `hidden`: and the app must not hear it; `seen`: fields that it is told otherwise. Where it
+    names an item of ours (`ours_…`) as an item's predecessor, the app must be told another."""
     event: Wire = {"type": type, **fields}
     raw = json.dumps(event)
-    return Step(f"service says {_short(event)}", lambda s, now: s.from_service(raw, now), None if hidden else event)
+    told = event | (seen or {})
+    if str(told.get("previous_item_id")).startswith("ours_"):
+        told["previous_item_id"] = NotOurs()
+    return Step(f"service says {_short(event)}", lambda s, now: s.from_service(raw, now), None if hidden else told)
 
 
 def app(type: str, **fields: Any) -> Step:

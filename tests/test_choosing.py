@@ -180,3 +180,22 @@ def test_a_drift_is_no_matter_to_memories_that_do_not_write() -> None:
     list(auto.plans(moment))
     assert auto.chosen == "window:8000"
     assert list(auto.to_notes(moment)) == []
+
+
+def test_summaries_are_reckoned_as_long_as_they_turned_out() -> None:
+    """Read again at every reply, a short one makes the hour cheaper."""
+    terms = Laws(hit_rate=0.0), rates("gpt-realtime-2.1"), None, Typical()
+    short, long = (forecast(["summary"], *terms, summary_tokens=tokens)["summary"] for tokens in (20, 200))
+    assert short < long
+    auto, what = Auto(memory), past()
+    chosen(auto, what)
+    assert auto.chosen == "summary"
+    before = auto.why()
+    note = Item(
+        "s", role="system", status="completed", parts=[Part("input_text", "Summary of the conversation so far:")]
+    )
+    what.conversation.read(ev.ConversationItemAdded(item=note.to_wire(), previous_item_id=None))
+    list(auto.plans(what))
+    what.laws = replace(what.laws, hit_rate=0.001)
+    list(auto.plans(what))
+    assert auto.why() != before

@@ -148,9 +148,9 @@ def test_one_success_outweighs_later_failures() -> None:
 
 def test_an_error_that_may_answer_the_apps_own_edit_is_not_taken_for_ours() -> None:
     under_way = edits()
-    under_way.asked(ev.ConversationItemTruncate(item_id="x"))
-    under_way.asked(ev.ConversationItemDelete(item_id="y"))
-    under_way.asked(ev.Ping())
+    under_way.asked(ev.ConversationItemTruncate(item_id="x"), 0.0)
+    under_way.asked(ev.ConversationItemDelete(item_id="y"), 0.0)
+    under_way.asked(ev.Ping(), 0.0)
     under_way.send(Truncate("a", 0, 100), 0.0)
     unclear = refusal("item_truncate_invalid_item_id", "no item")
     assert under_way.answer(unclear) is None, "it answers the app, which asked first"
@@ -161,7 +161,7 @@ def test_an_error_that_may_answer_the_apps_own_edit_is_not_taken_for_ours() -> N
 
 def test_an_acknowledgement_settles_the_apps_edit_of_that_item() -> None:
     under_way = edits()
-    under_way.asked(ev.ConversationItemDelete(item_id="y"))
+    under_way.asked(ev.ConversationItemDelete(item_id="y"), 0.0)
     assert under_way.answer(ev.ConversationItemDeleted(item_id="y")) is None
     under_way.send(Delete("a", "memory"), 0.0)
     outcome = under_way.answer(refusal("item_delete_invalid_item_id", "no item"))
@@ -170,7 +170,7 @@ def test_an_acknowledgement_settles_the_apps_edit_of_that_item() -> None:
 
 def test_answers_to_what_the_app_did_not_ask_are_let_be() -> None:
     under_way = edits()
-    under_way.asked(ev.ConversationItemTruncate(item_id="x"))
+    under_way.asked(ev.ConversationItemTruncate(item_id="x"), 0.0)
     assert under_way.answer(ev.ConversationItemDeleted(item_id="x")) is None
     assert under_way.answer(refusal("item_delete_invalid_item_id", "x")) is None
     assert under_way.answer(ev.ConversationItemTruncated(item_id="x")) is None
@@ -230,7 +230,7 @@ def test_what_somebody_else_wrote_is_not_ours() -> None:
 def test_the_apps_own_unnamed_item_is_answered_by_whatever_enters() -> None:
     """Then an unclear error about a create can only be ours."""
     under_way = edits()
-    under_way.asked(ev.ConversationItemCreate(item={"type": "message"}))
+    under_way.asked(ev.ConversationItemCreate(item={"type": "message"}), 0.0)
     under_way.send(Insert(words(), "a"), 0.0)
     assert under_way.answer(entered("named_by_the_service", "a")) is None
     outcome = under_way.answer(refusal("item_create_failed", "no"))

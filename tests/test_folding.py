@@ -11,8 +11,10 @@ from laconic.edits import Delete, Edit, Insert
 from laconic.folding import HEADING, Summary, line
 from laconic.items import Item, Part
 from laconic.laws import Laws
+from laconic.marks import fold_marks
 from laconic.plans import Ask, Plan
 from laconic.rates import load
+from laconic.tokens import text_tokens
 
 # By these laws a text of n short words is n tokens.
 LAWS = Laws(user_text_framing=0)
@@ -209,24 +211,16 @@ def test_where_nothing_can_be_written_a_window_remembers_and_says_why() -> None:
 # --- marks from the laws ------------------------------------------------------------------------------------------
 
 
-def test_before_anything_is_known_the_marks_are_those_of_an_average_talk() -> None:
-    """Two exchanges of 60 tokens stay; prices of text as on gpt-realtime, uncached."""
-    world = World(laws=replace(LAWS, hit_rate=0.0))
-    high, low = Summary().marks(world.past)
-    assert low == 120
-    assert high == low + 77, "sqrt(2 · 60 · 200,000 / 4,000)"
-
-
-def test_a_perfect_cache_wants_longer_spans_than_a_dead_one() -> None:
-    """D = sqrt(2 · w · (K · (p_full - p) + C) / p) at $4.00 and $0.40 a million."""
-    rates = load().find("gpt-realtime")
-    spans: list[int] = []
-    for hit_rate in (1.0, 0.5, 0.0):
-        world = World(laws=replace(LAWS, hit_rate=hit_rate), rates=rates)
-        high, low = Summary().marks(world.past)
-        spans.append(high - low)
-    assert spans[0] == 636, "K = 120 + 200"
-    assert spans[0] > spans[1] > spans[2] == 77
+def test_marks_are_those_of_what_is_held() -> None:
+    """Exchanges measured, the summary that stands, laws and prices: see marks.py."""
+    rates, small = load().find("gpt-realtime"), load().find("gpt-realtime-mini")
+    world = World(laws=LAWS, rates=rates, summary_rates=small)
+    summary = Summary()
+    assert summary.marks(world.past) == fold_marks(60, 0, LAWS, rates, small)
+    more(world, 1, 2, 3, count=100)
+    world.enter(typed("s", f"{HEADING}\n{'word ' * 30}", "system"), 1, "root")
+    assert summary.marks(world.past) == fold_marks(100, summary.size, LAWS, rates, small)
+    assert summary.size == text_tokens(f"{HEADING}\n{'word ' * 30}")
 
 
 def test_the_more_the_cache_hits_the_longer_a_summary_may_be() -> None:
@@ -240,32 +234,6 @@ def test_the_more_the_cache_hits_the_longer_a_summary_may_be() -> None:
         assert isinstance(ask, Ask)
         room.append(ask.max_tokens)
     assert room[0] > room[1] > room[2] >= room[3] > 100
-
-
-def test_the_price_of_a_summary_counts_where_it_is_known() -> None:
-    rates, small = load().find("gpt-realtime"), load().find("gpt-realtime-mini")
-    spans: list[int] = []
-    for summary_rates in (None, rates, small):
-        world = World(laws=replace(LAWS, hit_rate=0.0), rates=rates, summary_rates=summary_rates)
-        high, low = Summary().marks(world.past)
-        spans.append(high - low)
-    assert spans[1] > spans[2] > 0
-    assert spans[0] == 77
-
-
-def test_exchanges_are_measured_once_there_are_three() -> None:
-    world = talk(3, count=100)
-    world.enter(typed("s", f"{HEADING}\n{'word ' * 30}", "system"), 1, "root")
-    _, low = Summary().marks(world.past)
-    assert low == 2 * 100
-    world = talk(30, count=1)
-    assert Summary().marks(world.past)[1] == 2 * 20, "twenty at least"
-
-
-def test_a_long_summary_does_not_pass_the_mark_by_itself() -> None:
-    world = World(typed("s", f"{HEADING}\n{'word ' * 1000}", "system"), laws=LAWS)
-    high, _ = Summary().marks(world.past)
-    assert high > 1000
 
 
 def test_it_is_named_as_it_was_asked_for_and_passes_on_what_concerns_writing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from laconic.errors import BadInput
@@ -9,7 +11,8 @@ from laconic.imagined import Imagined, Summary, Terms, imagined, truncate
 from laconic.laws import Laws
 from laconic.rates import load
 from laconic.running_prompt import Form, Piece, Remembered, RunningPrompt
-from laconic.tokens import Tokens
+from laconic.summary_prompt import summary_instructions
+from laconic.tokens import Tokens, text_tokens
 
 LAWS = Laws(keeps_reply_audio=True, hit_rate=1.0)
 MINI = load().find("gpt-realtime-mini")
@@ -149,10 +152,16 @@ def test_long_writing_is_folded_into_a_summary() -> None:
     read, wrote = memory.tidy(prompt, terms(10))
     assert left(prompt)[0] == "summary 1"
     assert left(prompt)[1:] == ["u9", "r9", "u10", "r10", "now"]
-    assert read == 16 * 24 + 120
+    assert read == 16 * 24 + text_tokens(summary_instructions("en", 300))
     assert wrote == 16 * 24 // 3
     assert prompt.remembered == Remembered(speech_ms=5_000, gist_ms=16_000)
     assert memory.tidy(prompt, terms(10)) == (0, 0)
+
+
+def test_a_summary_is_as_long_as_they_have_been() -> None:
+    prompt = talk(10)
+    _, wrote = imagined("summary:400:100").tidy(prompt, replace(terms(10), summary_tokens=70))
+    assert wrote == 70
 
 
 def test_a_lone_summary_is_not_folded_again() -> None:

@@ -546,8 +546,8 @@ def test_an_item_that_left_before_its_delete_was_answered_tells_nothing() -> Non
 def test_a_kind_of_edit_that_is_never_answered_is_said_once_and_left() -> None:
     book = script("last:1")
     enters = [
-        service("conversation.item.added", item=text_item(f"u{n}", "user", "Hm?"), previous_item_id=f"u{n - 1}")
-        for n in range(1, 5)
+        service("conversation.item.added", item=text_item(f"u{n}", "user", "Hm?"), previous_item_id=previous)
+        for n, previous in ((1, None), (2, "u1"), (3, "u2"), (4, "u3"))
     ]
     book = play(book, enters[0], enters[1], deletes("u1"), enters[2], deletes("u2"))
     book = play(book, wait(5), deletes("u1"), deletes("u2"), wait(5), notice(EditFailed, item_id="u1"))
@@ -565,7 +565,9 @@ def test_a_second_cut_while_the_first_is_under_way_is_not_sent() -> None:
 # --- drift --------------------------------------------------------------------------------------------------------
 
 
-def drifting(n: int, previous: str, status: str = "completed", **response: Any) -> list[Step | Expected]:
+def drifting(
+    n: int, previous: str, status: str = "completed", *, seen: Wire | None = None, **response: Any
+) -> list[Step | Expected]:
     """A reply that is text alone."""
     item = text_item(f"a{n}", "assistant", "As I wrote.") | {"status": status}
     began = {"id": f"r{n}", "status": "in_progress", "conversation_id": "conv"}
@@ -573,7 +575,7 @@ def drifting(n: int, previous: str, status: str = "completed", **response: Any) 
     return [
         service("response.created", response=began),
         service("response.output_item.added", response_id=f"r{n}", item=item),
-        service("conversation.item.added", item=item, previous_item_id=previous),
+        service("conversation.item.added", item=item, previous_item_id=previous, seen=seen),
         service("response.done", response=ended),
         notice(Charged, response_id=f"r{n}"),
     ]
@@ -600,7 +602,7 @@ def test_a_reply_in_writing_is_taken_back_the_dialogue_noted_and_the_reply_asked
         service("conversation.item.deleted", hidden=True, item_id="ours_2"),
         notice(Forgot, item_id="ours_2"),
         to_service("response.create"),
-        *drifting(3, "u2"),
+        *drifting(3, "u2", seen={"previous_item_id": "a2"}),  # which the app was told and believes in
         writes("ours_12", "system", f"User: {QUESTION}", "u2"),
     )
     assert book
@@ -926,8 +928,8 @@ def test_nothing_of_a_long_talk_stays_behind_in_us() -> None:
     held = len(talk.session.conversation)
     assert held < 30
     assert len(remembering._planner) == 0
-    assert len(remembering._edits) == 0
-    assert len(remembering._edits._given_up) == 0
+    assert len(remembering.edits) == 0
+    assert len(remembering.edits._given_up) == 0
     assert len(remembering._ours) <= held
     assert len(remembering._playback._heard) <= 64
     assert len(talk.session.exchanges._numbers) <= held  # pyright: ignore[reportPrivateUsage]

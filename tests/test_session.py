@@ -644,8 +644,7 @@ def test_a_summary_is_charged_once_wherever_it_was_made() -> None:
     """By another model, at its rates; in the session itself, where its response is on the meter; or not at all."""
     session = Session(ids=counter(), model="gpt-realtime")
     session.summarised(1, "short", 0.0, usage=Usage(text_in=1_000_000), model="gpt-realtime-2.1-mini")
-    session.summarised(2, "short", 0.0, usage=Usage())
-    session.summarised(3, None, 0.0)
+    session.summarised(2, None, 0.0)
     assert [action.cost.nanodollars for action in session.actions() if isinstance(action, Charged)] == [600_000_000]
     own = {"id": "r9", "conversation_id": None, "status": "completed", "output": [], "usage": USAGE}
     done = {"type": "response.done", "response": own | {"metadata": {"laconic": "summary_2"}}}

@@ -17,7 +17,13 @@ The engine is the files beside this one. They never touch the world: time is an 
 returned. The folders do the touching: `client` dials, `voice` hears and speaks, `terminal` shows, `cli` is the
 command line, and `simulator` stands in for a service, so that all of it can be tried without a key or a bill.
 Start reading at session.py, the front door.
+
+`attach`, `attach_call` and `local_gateway` live in folders and are fetched when they are first asked for, so that the
+engine alone loads nothing that touches the world.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from laconic.conversation import Conversation
 from laconic.errors import BadInput, Dropped, LaconicError, NoDevice, NoKey, Refused, Unreachable
@@ -28,6 +34,11 @@ from laconic.meter import Charge, Cost, Meter
 from laconic.rates import Rates, RateTable
 from laconic.session import Action, Notice, Session, Summarise, ToApp, ToService
 from laconic.usage import TranscriptionUsage, Usage
+
+if TYPE_CHECKING:
+    from laconic.client.attach import attach
+    from laconic.client.sideband import attach_call
+    from laconic.gateway.local import local_gateway
 
 __version__ = "0.1.0"
 
@@ -61,4 +72,19 @@ __all__ = [
     "Unreachable",
     "Usage",
     "__version__",
+    "attach",
+    "attach_call",
+    "local_gateway",
 ]
+
+_FETCHED = {
+    "attach": "laconic.client.attach",
+    "attach_call": "laconic.client.sideband",
+    "local_gateway": "laconic.gateway.local",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FETCHED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_FETCHED[name]), name)

@@ -65,7 +65,8 @@ class Forgot(Notice):
     left: int
     """Items the service still holds."""
     why: str
-    """`memory`, `not heard`, `empty`, `written` (its words stand in its place now) or `folded` (into a summary)."""
+    """`memory`, `not heard`, `empty`, `written` (its words stand in its place now), `folded` (into a summary), `drift`,
+    `undone`, or `unwanted` (a note of ours of which the app deleted what it held)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,8 @@ class Hangup:
 
 @dataclass(frozen=True, slots=True)
 class Summarise:
-    """Have this text summarised, and answer with `session.summarised`. The conversation goes on meanwhile."""
+    """Have this text summarised, and answer with `session.summarised`; or, where no text model is at hand, have the
+    realtime model do it with `session.summarise_inside`. The conversation goes on meanwhile."""
 
     id: int
     text: str

@@ -81,8 +81,9 @@ class _Line:
 class Alternatives:
     """The same conversation under each of `memories` (names as `imagined` reads them).
 
-    `laws` and `rates` may be set anew at any time. `summary_rates`: of the text model that makes summaries; None
-    reckons them at the conversation's own model.
+    `laws`, `rates` and `summary_tokens` may be set anew at any time. `summary_rates`: of the text model that makes
+    summaries; None reckons them at the conversation's own model. `summary_tokens`: what a summary comes to; None:
+    nobody knows yet.
     """
 
     def __init__(
@@ -92,9 +93,10 @@ class Alternatives:
         *,
         memories: Sequence[str] = ALTERNATIVES,
         summary_rates: Rates | None = None,
+        summary_tokens: int | None = None,
     ) -> None:
         self.rates = rates
-        self.summary_rates = summary_rates
+        self.summary_rates, self.summary_tokens = summary_rates, summary_tokens
         self._laws = laws
         self._settings: tuple[str | None, tuple[Mapping[str, Any], ...]] = None, ()
         head = self._head()
@@ -274,7 +276,7 @@ class Alternatives:
         made = Usage(text_out=usage.text_out, audio_out=usage.audio_out)
         self._generated[kind] = self._generated.get(kind, Usage()) + made
         complete = self._exchange if self._answer is not None else max(0, self._exchange - 1)
-        terms = Terms(self._laws, self.rates, self.summary_rates, complete)
+        terms = Terms(self._laws, self.rates, self.summary_rates, complete, self.summary_tokens)
         room = self._laws.context_tokens - self._most_output()
         for line in self._lines.values():
             summary_read, summary_wrote = line.memory.tidy(line.prompt, terms)

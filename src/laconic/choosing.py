@@ -50,12 +50,21 @@ def requirement(spec: str) -> str | int:
 
 
 def forecast(
-    names: Sequence[str], laws: Laws, rates: Rates | None, summary_rates: Rates | None, typical: Typical
+    names: Sequence[str],
+    laws: Laws,
+    rates: Rates | None,
+    summary_rates: Rates | None,
+    typical: Typical,
+    *,
+    summary_tokens: int | None = None,
 ) -> dict[str, int]:
-    """Nano-units of money an hour of such exchanges costs under each memory; empty where prices are unknown."""
+    """Nano-units of money an hour of such exchanges costs under each memory; empty where prices are unknown.
+
+    `summary_tokens`: what a summary came to, if one was made.
+    """
     if rates is None or not rates.priced:
         return {}
-    imagined = Alternatives(laws, rates, memories=names, summary_rates=summary_rates)
+    imagined = Alternatives(laws, rates, memories=names, summary_rates=summary_rates, summary_tokens=summary_tokens)
     imagined.configured(typical.instructions)
     words = " ".join(["word"] * typical.user_words)
     reply = " ".join(["word"] * typical.reply_text)
@@ -108,7 +117,9 @@ class Auto:
     def _choose(self, past: Past) -> Memory:
         self._laws, self._exchanges = past.laws, past.exchanges.count
         names = self._candidates(past)
-        costs = forecast(names, past.laws, past.rates, past.summary_rates, past.typical())
+        costs = forecast(
+            names, past.laws, past.rates, past.summary_rates, past.typical(), summary_tokens=self._summary_tokens
+        )
         cheapest = min(costs.values(), default=0)
         best = next(name for name in names if costs.get(name, 0) <= cheapest * (1 + _GAIN))
         now = self._chosen.name if self._chosen is not None else None
@@ -120,6 +131,12 @@ class Auto:
             if now is not None:
                 past.say(f"memory is now {best}: {self._why}")
         return self._chosen
+
+    @property
+    def _summary_tokens(self) -> int | None:
+        """What a summary came to, if one stands."""
+        folding = next((memory for memory in self._memories.values() if isinstance(memory, Summary)), None)
+        return (folding.size or None) if folding is not None else None
 
     def _candidates(self, past: Past) -> list[str]:
         """What can do what is asked here, the preferred one first where costs are equal or unknown."""

@@ -9,6 +9,9 @@ two edits of a kind unanswered, or refuses three, before ever doing one, is take
 Matching an error to its edit: by event id; else by the item id quoted in the message (of an insert: its own, or that
 of the item it was to follow), because `event_id` is null on some services (livekit#3344, Voice Live); else, if just one
 edit is under way, the code names its kind and the app has not asked for one of that kind itself, by that.
+
+The app edits too. Who asked for what is noted, so that its answers are its own, and so that we leave alone what it is
+just changing.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ class Delete:
 
     item_id: str
     why: str
-    """For the caller's eyes: `memory`, `not heard`, `empty`, `written`, `folded`, `undone`, `drift`."""
+    """For the caller's eyes: `memory`, `not heard`, `empty`, `written`, `folded`, `undone`, `drift`, `unwanted`."""
 
     kind = "delete"
 
@@ -67,6 +70,10 @@ class Insert:
     """In GA's spelling, with an id of ours (at most 32 characters)."""
     behind: str
     """An item's id, or `root` for the front."""
+    instead_of: tuple[str, ...] = ()
+    """The items that will leave once this one stands."""
+    lines: tuple[tuple[str, str], ...] = ()
+    """Whose words stand in it, and how, in their order; empty where they cannot be told apart (a summary)."""
 
     kind = "create"
 
@@ -112,6 +119,16 @@ class _Record:
 
 
 @dataclass(slots=True)
+class _Asked:
+    """An edit of the app's that nobody has answered yet."""
+
+    kind: str
+    item_id: str
+    event_id: str | None
+    until: float
+
+
+@dataclass(slots=True)
 class Edits:
     """The edits under way. One per item at a time."""
 
@@ -121,8 +138,10 @@ class Edits:
     _sent: dict[str, _Sent] = field(default_factory=dict[str, _Sent])
     _given_up: dict[str, Edit] = field(default_factory=dict[str, Edit])  # a late answer is still to ours
     _records: dict[str, _Record] = field(default_factory=dict[str, _Record])
-    _asked: deque[tuple[str, str]] = field(default_factory=lambda: deque[tuple[str, str]](maxlen=64))
-    """Kind and item of the app's own edits that nobody has answered yet."""
+    _asked: deque[_Asked] = field(default_factory=lambda: deque[_Asked](maxlen=64))
+    _said: deque[str] = field(default_factory=lambda: deque[str](maxlen=64))  # event ids of what we sent lately
+    _twice: dict[str, str] = field(default_factory=dict[str, str])
+    """Items of edits that were sent twice and answered once, with the kind: another answer is due."""
 
     def __contains__(self, item_id: object) -> bool:
         """Whether an edit of this item is under way."""
@@ -139,27 +158,63 @@ class Edits:
         """Whether an edit of this item has been given up: it is not tried a third time."""
         return item_id in self._given_up
 
+    def touches(self, item_id: str) -> bool:
+        """Whether an edit under way has to do with this item: changes it, follows it, or writes down its words."""
+        if item_id in self._sent:
+            return True
+        inserts = (sent.edit for sent in self._sent.values() if isinstance(sent.edit, Insert))
+        return any(item_id == insert.behind or item_id in insert.instead_of for insert in inserts)
+
+    def asked_of(self, item_id: str) -> bool:
+        """Whether the app is deleting or cutting this item."""
+        return any(asked.item_id == item_id and asked.kind != "create" for asked in self._asked)
+
     @property
     def deadline(self) -> float | None:
-        return min((sent.deadline for sent in self._sent.values()), default=None)
+        waits = [sent.deadline for sent in self._sent.values()]
+        waits += [asked.until for asked in self._asked if asked.kind != "create"]
+        return min(waits, default=None)
 
     def send(self, edit: Edit, now: float) -> Wire:
         """Note the edit and return the event to send."""
         event_id = self.ids()
+        self._said.append(event_id)
         self._sent[edit.item_id] = _Sent(edit, [event_id], now + self.ack_timeout_s)
         return {"event_id": event_id, **edit.event()}
 
-    def asked(self, event: ev.Event) -> None:
+    def asked(self, event: ev.Event, now: float) -> None:
         """Take note of an edit the app sends itself: its answers are the app's."""
         match event:
             case ev.ConversationItemDelete(item_id=item_id):
-                self._asked.append(("delete", item_id))
+                kind = "delete"
             case ev.ConversationItemTruncate(item_id=item_id):
-                self._asked.append(("truncate", item_id))
+                kind = "truncate"
             case ev.ConversationItemCreate(item=item):
-                self._asked.append(("create", item.get("id") or ""))
+                kind, item_id = "create", item.get("id") or ""
             case _:
-                pass
+                return
+        self._asked.append(_Asked(kind, item_id, event.event_id, now + self.ack_timeout_s))
+
+    def late(self, event: ev.Event) -> bool:
+        """Whether an event that settles nothing is all the same the second answer to an edit of ours."""
+        match event:
+            case ev.ConversationItemDeleted(item_id=item_id):
+                return self._answered_again(item_id, "delete")
+            case ev.ConversationItemTruncated(item_id=item_id):
+                return self._answered_again(item_id, "truncate")
+            case ev.Error(error=error) if error.event_id is not None:
+                return error.event_id in self._said
+            case ev.Error(error=error):
+                quoted = next((item_id for item_id in self._twice if item_id in error.message), None)
+                return quoted is not None and self._answered_again(quoted, self._twice[quoted])
+            case _:
+                return False
+
+    def _answered_again(self, item_id: str, kind: str) -> bool:
+        if self._twice.get(item_id) != kind:
+            return False
+        del self._twice[item_id]
+        return True
 
     def answer(self, event: ev.Event) -> Outcome | None:
         """What an event of the service says about an edit of ours; None if it is about something else."""
@@ -180,7 +235,7 @@ class Edits:
     def _acknowledged(self, item_id: str, kind: str) -> Outcome | None:
         sent = self._sent.get(item_id)
         if sent is not None and sent.edit.kind == kind:
-            del self._sent[item_id]
+            self._end(sent)
             self._record(kind).done += 1
             return Outcome(sent.edit, "done")
         late = self._given_up.get(item_id)
@@ -188,10 +243,19 @@ class Edits:
             del self._given_up[item_id]
             self._record(kind).done += 1
             return Outcome(late, "done")
-        self._told_app(kind, item_id)
-        if kind == "create":
-            self._told_app(kind, "")
+        if self._twice.get(item_id) != kind:
+            self._told_app(kind, item_id)
+            if kind == "create":
+                self._told_app(kind, "")
         return None
+
+    def _end(self, sent: _Sent) -> None:
+        item_id = sent.edit.item_id
+        del self._sent[item_id]
+        if len(sent.event_ids) > 1:
+            self._twice[item_id] = sent.edit.kind
+            if len(self._twice) > 64:
+                del self._twice[next(iter(self._twice))]
 
     def _written(self, item_id: str, previous: str | msgspec.UnsetType | None) -> Outcome | None:
         """An item entered: ours, in its place or not, or somebody else's."""
@@ -205,12 +269,10 @@ class Edits:
     def _refused(self, error: ev.ErrorDetail) -> Outcome | None:
         sent = self._matching(error)
         if sent is None:
-            for kind in ("delete", "truncate", "create"):
-                if f"item_{kind}" in (error.code or ""):
-                    self._told_app(kind, None)
+            self._refused_to_app(error)
             return None
         item_id = sent.edit.item_id
-        del self._sent[item_id]
+        self._end(sent)
         words = f"{error.code or ''} {error.message}".lower()
         unknown = "invalid_item_id" in words or "not found" in words or "does not exist" in words
         if unknown and not isinstance(sent.edit, Insert):
@@ -234,18 +296,33 @@ class Edits:
             return quoted[0]
         if error.event_id is None and len(waiting) == 1 and f"item_{waiting[0].edit.kind}" in (error.code or ""):
             kind = waiting[0].edit.kind
-            return None if any(asked == kind for asked, _ in self._asked) else waiting[0]
+            return None if any(asked.kind == kind for asked in self._asked) else waiting[0]
         return None
 
     def _told_app(self, kind: str, item_id: str | None) -> None:
         """An answer went to the app: to its edit of this item, or the oldest of this kind."""
         for asked in self._asked:
-            if asked[0] == kind and item_id in (asked[1], None):
+            if asked.kind == kind and item_id in (asked.item_id, None):
                 self._asked.remove(asked)
+                return
+
+    def _refused_to_app(self, error: ev.ErrorDetail) -> None:
+        """By event id; else by the item quoted; else the oldest of the kind that the code names."""
+        kinds = [kind for kind in ("delete", "truncate", "create") if f"item_{kind}" in (error.code or "")]
+        if "can be truncated" in error.message or "already shorter" in error.message:
+            kinds.append("truncate")
+        named = [one for one in self._asked if error.event_id is not None and one.event_id == error.event_id]
+        quoted = [one for one in self._asked if one.kind in kinds and one.item_id and one.item_id in error.message]
+        of_kind = [one for one in self._asked if one.kind in kinds]
+        for found in (named, quoted, of_kind):
+            if found:
+                self._asked.remove(found[0])
                 return
 
     def expire(self, now: float) -> tuple[list[Wire], list[Outcome]]:
         """What to send again because nobody answered, and what to give up."""
+        while self._asked and self._asked[0].until <= now:
+            self._asked.popleft()
         again: list[Wire] = []
         ended: list[Outcome] = []
         for item_id, sent in list(self._sent.items()):
@@ -253,6 +330,7 @@ class Edits:
                 continue
             if len(sent.event_ids) == 1 and not isinstance(sent.edit, Insert):  # written twice would be there twice
                 sent.event_ids.append(self.ids())
+                self._said.append(sent.event_ids[-1])
                 sent.deadline = now + self.ack_timeout_s
                 again.append({"event_id": sent.event_ids[-1], **sent.edit.event()})
             else:

@@ -183,7 +183,7 @@ class Expectation:
 
     def _refused(self, error: ev.ErrorDetail) -> None:
         """A create that was refused will be answered by no response."""
-        late = error.code == "conversation_already_has_active_response"
+        late = error.code == "conversation_already_has_active_response" or (error.param or "").startswith("response")
         for create in self._creates:
             if (create.event_id == error.event_id) if error.event_id is not None else late:
                 self._creates.remove(create)

@@ -5,22 +5,16 @@ newest of it (down to a low mark) is summarised by a cheap text model, the summa
 `root`, and what it covers is deleted: one deep, rare cut. While the summary is being made the conversation goes on;
 if it fails or comes too late nothing is deleted, and the next try waits until the writing has grown by half a span.
 
-Where the marks lie follows from the laws. With p the price of reading a token again (cached or not, at the measured
-hit rate), w the tokens an exchange adds, K what is kept behind a fold (low mark and summary), D the span between
-the marks and C the cost of a summary, an exchange costs about
-
-    (K + D/2)·p  +  (K·(p_full − p) + C)·w/D
-
-which is least at D = √(2·w·(K·(p_full − p) + C) / p): a perfect cache wants long spans, a dead one short ones.
+Where the marks lie follows from the laws (marks.py).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from laconic.edits import Delete, Insert
 from laconic.items import Item
+from laconic.marks import average_exchange, fold_marks, summary_room
 from laconic.plans import Ask, Past, Plan, Steps, all_done, deletions, forgettable
 from laconic.tally import Tally
 from laconic.written import SPEAKERS, Written, message
@@ -29,19 +23,6 @@ __all__ = ["HEADING", "Summary"]
 
 HEADING = "Summary of the conversation so far:"
 """Opens the note at the front, so that the model (and the next fold) knows it for what it is."""
-
-_KEPT_EXCHANGES = 2
-"""Every word of the newest exchanges stays, whatever the laws say."""
-_LONGEST_SUMMARY, _SHORTEST_SUMMARY = 300, 200
-"""Tokens: some twenty facts and the thread of the talk, or the facts and little else. It is read at every response, so
-its length follows the hit rate: 100 tokens more cost 0.3 % of the floor at a perfect cache and 2 % at a dead one
-(benchmarks/memory_cost.py)."""
-_POOR_HIT_RATE = 0.75
-"""From here down a summary is as short as it may be."""
-_FIRST_GUESS = 60
-"""Tokens an exchange adds in writing, until some have been seen (COST.md section 7: 45 of reply text, and framing)."""
-_SUMMARY_CALL = 200_000
-"""Nano-dollars of a summary, where its model's prices are unknown: 800 tokens read, 250 written by a small model."""
 
 
 class Summary:
@@ -98,13 +79,14 @@ class Summary:
     def _fold(self, text: str, groups: list[list[Item]], next_try: int, past: Past) -> Steps:
         self._folding = True
         try:
-            summary = yield Ask(text, _room(past))
+            summary = yield Ask(text, summary_room(past.laws))
             if not isinstance(summary, str) or not summary.strip():
                 self._failed_at = next_try
                 return
             self._failed_at = 0
             note = message("system", f"{HEADING}\n{summary.strip()}", past.ids())
-            outcomes = yield [Insert(note, groups[-1][-1].id if self._appends else "root")]
+            covered = tuple(item.id for group in groups for item in group)
+            outcomes = yield [Insert(note, groups[-1][-1].id if self._appends else "root", covered)]
             if not all_done(outcomes):
                 self._failed_at = next_try
                 if isinstance(outcomes, list) and outcomes[0].result == "misplaced":
@@ -123,26 +105,13 @@ class Summary:
         self._tally.follow(past)
         if self.high is not None and self.low is not None:
             return self.high, self.low
-        exchange = self._exchange()
-        low = _KEPT_EXCHANGES * exchange
-        # By the summary that stands there, not by what one may be: else a long one passes the mark by itself, and the
-        # next exchange folds again.
-        summary = self._tally.tokens("summary")
-        span = self._span(exchange, low + max(summary, _room(past) * 2 // 3), past)
-        return low + summary + span, low
+        exchange = average_exchange(self._tally.tokens("said"), self._tally.exchanges("said"))
+        return fold_marks(exchange, self.size, past.laws, past.rates, past.summary_rates)
 
-    def _exchange(self) -> int:
-        """Tokens an exchange adds in writing, measured on what is held."""
-        held = self._tally.exchanges("said")
-        return max(20, self._tally.tokens("said") // held) if held >= 3 else _FIRST_GUESS
-
-    def _span(self, exchange: int, kept: int, past: Past) -> int:
-        rates = past.rates
-        full = rates.text_in if rates is not None and rates.text_in is not None else 4_000
-        cached = rates.text_cached if rates is not None and rates.text_cached is not None else full
-        again = past.laws.hit_rate * cached + (1 - past.laws.hit_rate) * full
-        cost = kept * (full - again) + _call_cost(past)
-        return max(exchange, int(math.sqrt(2 * exchange * cost / max(1.0, again))))
+    @property
+    def size(self) -> int:
+        """Tokens of the summary that stands; 0 before there is one."""
+        return self._tally.tokens("summary")
 
 
 def _writing(item: Item, past: Past) -> str | None:
@@ -150,20 +119,6 @@ def _writing(item: Item, past: Past) -> str | None:
     if _sounds(item) or past.pinned(item):
         return None
     return "summary" if is_summary(item) else "said"
-
-
-def _room(past: Past) -> int:
-    """Tokens a summary may have."""
-    better = max(0.0, past.laws.hit_rate - _POOR_HIT_RATE) / (1 - _POOR_HIT_RATE)
-    return _SHORTEST_SUMMARY + int((_LONGEST_SUMMARY - _SHORTEST_SUMMARY) * better)
-
-
-def _call_cost(past: Past) -> int:
-    """Nano-dollars of one summary."""
-    rates = past.summary_rates
-    if rates is None or rates.text_in is None or rates.text_out is None:
-        return _SUMMARY_CALL
-    return 800 * rates.text_in + 250 * rates.text_out
 
 
 def _sounds(item: Item) -> bool:

@@ -14,7 +14,6 @@ the items pass N tokens, the oldest go until RATIO of N is left (`truncation`, w
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,27 +21,19 @@ from typing import Protocol
 
 from laconic.errors import BadInput
 from laconic.laws import Laws
+from laconic.marks import average_exchange, fold_marks, summary_room
 from laconic.rates import Rates
 from laconic.running_prompt import Piece, Remembered, RunningPrompt, sum_tokens
-from laconic.tokens import Tokens
+from laconic.summary_prompt import summary_instructions
+from laconic.tokens import Tokens, text_tokens
 from laconic.window import low_mark
 
 __all__ = ["Imagined", "Terms", "imagined", "truncate"]
 
 _SPEAKER = 3
 """Tokens of `User: ` or `Assistant: ` and the end of the line, in a note."""
-_KEPT_EXCHANGES = 2
-_LONGEST_SUMMARY, _SHORTEST_SUMMARY = 300, 200
-"""Tokens, at a perfect cache and at a poor one: as in folding.py, where the reasons are."""
-_POOR_HIT_RATE = 0.75
-_SUMMARY_CALL = 200_000
-"""10⁻⁹ of the currency for a summary, where its model's prices are unknown."""
-_SUMMARY_ORDER = 120
-"""Tokens of the order to summarise."""
 _SHRINKS = 3
-"""A summary is never longer than a third of what it covers."""
-_FIRST_GUESS = 60
-"""Tokens an exchange adds in writing, until some have been seen (COST.md section 7: 45 of reply text, and framing)."""
+"""Until one has been seen, a summary is taken for a third of what it covers, and no longer than it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +46,8 @@ class Terms:
     """Of the model that makes summaries; None: the conversation's own, in writing."""
     complete: int
     """Exchanges that are over."""
+    summary_tokens: int | None = None
+    """What a summary came to here; None where none was made yet: then a guess."""
 
 
 class Imagined(Protocol):
@@ -190,35 +183,27 @@ class Summary:
                 break
             left -= _sum(piece.tokens)
             surplus.append(piece)
-        return self._fold(prompt, surplus, _room(terms))
+        return self._fold(prompt, surplus, terms)
 
-    def _fold(self, prompt: RunningPrompt, surplus: list[Piece], room: int) -> tuple[int, int]:
+    def _fold(self, prompt: RunningPrompt, surplus: list[Piece], terms: Terms) -> tuple[int, int]:
         if all(piece.form == "summary" for piece in surplus):
             return 0, 0  # a lone summary is not worth folding again
         gone = _forget(prompt, surplus)
-        read = sum_tokens(gone)
-        wrote = min(room, read // _SHRINKS)
+        read, room = sum_tokens(gone), summary_room(terms.laws)
+        wrote = min(room, read // _SHRINKS) if terms.summary_tokens is None else min(terms.summary_tokens, read)
         holds = sum((piece.holds.as_gist for piece in gone), Remembered())
         self.folds += 1
         size = Tokens(wrote + prompt.laws.user_text_framing)
         prompt.insert_first(Piece(f"summary {self.folds}", "summary", size, holds=holds))
-        return read + _SUMMARY_ORDER, wrote
+        return read + text_tokens(summary_instructions("en", room)), wrote
 
     def marks(self, terms: Terms, summary: int = 0) -> tuple[int, int]:
-        """The high and the low mark in force: those given, or where an exchange costs least (see folding.py).
-        `summary` is the size of the one that stands."""
+        """The high and the low mark in force: those given, or what the laws and prices advise. `summary` is the size
+        of the one that stands."""
         if self.high is not None and self.low is not None:
             return self.high, self.low
-        exchange = max(20, self._added // terms.complete) if terms.complete >= 3 else _FIRST_GUESS
-        low = _KEPT_EXCHANGES * exchange
-        kept = low + max(summary, _room(terms) * 2 // 3)
-        rates = terms.rates
-        full = rates.text_in if rates is not None and rates.text_in is not None else 4_000
-        cached = rates.text_cached if rates is not None and rates.text_cached is not None else full
-        again = terms.laws.hit_rate * cached + (1 - terms.laws.hit_rate) * full
-        cost = kept * (full - again) + _call_cost(terms)
-        span = max(exchange, int(math.sqrt(2 * exchange * cost / max(1.0, again))))
-        return low + summary + span, low
+        exchange = average_exchange(self._added, terms.complete)
+        return fold_marks(exchange, summary, terms.laws, terms.rates, terms.summary_rates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,20 +291,6 @@ def _forget(prompt: RunningPrompt, surplus: Iterable[Piece]) -> list[Piece]:
     for piece in gone:
         prompt.remove(piece)
     return gone
-
-
-def _room(terms: Terms) -> int:
-    """Tokens a summary may have."""
-    better = max(0.0, terms.laws.hit_rate - _POOR_HIT_RATE) / (1 - _POOR_HIT_RATE)
-    return _SHORTEST_SUMMARY + int((_LONGEST_SUMMARY - _SHORTEST_SUMMARY) * better)
-
-
-def _call_cost(terms: Terms) -> int:
-    """10⁻⁹ of the currency for one summary, by what its model charges."""
-    rates = terms.summary_rates
-    if rates is None or rates.text_in is None or rates.text_out is None:
-        return _SUMMARY_CALL
-    return 800 * rates.text_in + 250 * rates.text_out
 
 
 def _sum(tokens: Tokens) -> int:

@@ -27,12 +27,13 @@ from laconic.gate import Force, Gate
 from laconic.items import Item, Wire
 from laconic.laws import Laws
 from laconic.leasing import Leasing
-from laconic.meter import Meter
+from laconic.meter import Meter, is_message
 from laconic.parting import Parting, goodbye, refusal
 from laconic.rates import RateTable
 from laconic.spending import Account
 from laconic.tokens import Tokens, generated_tokens
 from laconic.under_way import Create, Kind, UnderWay
+from laconic.unheard import Unheard
 from laconic.usage import TranscriptionUsage, Usage
 from laconic.worst_case import Reading, Spend
 
@@ -47,10 +48,6 @@ _NUMBER_AT_MOST = 4_096
 _HELD_S, _TURN_S = 10.0, 60.0
 """How long a response may have to wait: one that is asked for, and the answer to a turn."""
 _HELD_AT_MOST = 8
-_UNHEARD_S = 3.0
-"""How late the service may be in saying that somebody speaks."""
-_LOOK_MS = 500
-"""After so much more sound what is left is looked at again."""
 _TELLING = (
     ev.SessionCreated,
     ev.SessionUpdated,
@@ -75,13 +72,13 @@ class Limiting:
     def __init__(
         self,
         budget: Budget,
-        *,
         conversation: Conversation,
         meter: Meter,
         rates: RateTable,
         laws: Laws,
         ids: Callable[[], str],
         actions: deque[Action],
+        *,
         send: Callable[[ev.Raw, float], None],
         timeout_s: float,
     ) -> None:
@@ -97,8 +94,7 @@ class Limiting:
         self._turns: set[str] = set()  # voice detection ended them, and their items are on the way
         self._commits: set[str] = set()  # items made of the input's sound, which are written down
         self._began: float | None = None
-        self._sound: deque[tuple[float, int]] = deque([(float("-inf"), 0)])  # moments, and ms of sound sent by then
-        self._looked_ms = 0
+        self._unheard = Unheard()
         self._warned = False
         self._named: set[str] = set()  # event ids we gave to what the app sent without
         self._uninvited = 0
@@ -146,8 +142,7 @@ class Limiting:
         audio: Wire = self._conversation.settings.get("audio") or {}
         if not (audio.get("input") or {}).get("turn_detection") or self._conversation.input.speaking:
             return 0
-        before = max((ms for moment, ms in self._sound if moment <= now - _UNHEARD_S), default=0)
-        return self._conversation.input.ms - before
+        return self._unheard.ms(self._conversation.input.ms, now)
 
     # --- asking ----------------------------------------------------------------------------------------------
 
@@ -167,9 +162,9 @@ class Limiting:
         self._deny(create, now)
         return False
 
-    def ours(self, raw: ev.Raw, now: float) -> None:
+    def ours(self, raw: ev.Raw, now: float) -> bool:
         """The engine wishes for a response."""
-        self.ask(raw, now, "ours")
+        return self.ask(raw, now, "ours")
 
     def _waits(self, now: float) -> bool:
         """Whether there may be more soon: a response under way costs less than its worst, or a lease comes."""
@@ -254,7 +249,7 @@ class Limiting:
                 return raw if self.over is None else None
             case ev.InputAudioBufferCommit():
                 spend = self._can.hearing(self._conversation.input.uncommitted_ms)
-            case ev.ConversationItemCreate(item=item) if item.get("type", "message") == "message":
+            case ev.ConversationItemCreate(item=item) if is_message(item):
                 rates = self._can.rates
                 spend = Spend(rates.per_message if rates is not None and rates.per_message is not None else 0)
                 if spend == Spend():
@@ -272,14 +267,8 @@ class Limiting:
     def watch(self, event: ev.Event, now: float) -> None:
         """The app's words are about to go out, and the conversation has taken note of them."""
         if isinstance(event, ev.InputAudioBufferAppend):
-            ms = self._conversation.input.ms
-            if now - self._sound[-1][0] >= 0.5:
-                self._sound.append((now, ms))
-                while len(self._sound) > 2 and self._sound[1][0] <= now - _UNHEARD_S:
-                    self._sound.popleft()
-            if ms - self._looked_ms < _LOOK_MS:
+            if not self._unheard.sent(self._conversation.input.ms, now):
                 return
-            self._looked_ms = ms
         self._look(now)
 
     # --- what the service says -------------------------------------------------------------------------------

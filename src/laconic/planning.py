@@ -8,7 +8,7 @@ belongs to one plan at a time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from laconic.edits import Edit, Outcome
@@ -54,12 +54,17 @@ class Planner:
         self._about.update(dict.fromkeys(plan.item_ids, running))
         self._go_on(running, None)
 
-    def unsent(self) -> Iterator[Edit]:
-        """Edits to send now, in order; each is given out once and must be answered by `settle`."""
-        while self._unsent:
+    def unsent(self, ready: Callable[[Edit], bool] = lambda _: True) -> Iterator[Edit]:
+        """Edits to send now, in order; each is given out once and must be answered by `settle`. Others wait."""
+        waiting: list[tuple[_Running, Edit]] = []
+        while self._unsent:  # settling one at once may lead to more
             running, edit = self._unsent.popleft()
+            if not ready(edit):
+                waiting.append((running, edit))
+                continue
             self._sent.setdefault(edit.item_id, []).append((running, edit))
             yield edit
+        self._unsent.extend(waiting)
 
     def asks(self) -> Iterator[tuple[int, Ask]]:
         """Summaries to have made, each once."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -40,9 +41,11 @@ from laconic.exchanges import Exchanges
 from laconic.items import Item, Wire
 from laconic.laws import Laws
 from laconic.planning import Planner
-from laconic.plans import Memory, Past, Plan, Steps, deletions
+from laconic.plans import Ask, Memory, Past, Plan, Steps, all_done, deletions
 from laconic.playback import Playback
 from laconic.selecting import Select
+from laconic.standing import Standing
+from laconic.written import message
 
 __all__ = ["Remembering", "text"]
 
@@ -78,12 +81,15 @@ class Remembering:
         self.memory = memory
         self._conversation, self._exchanges = conversation, exchanges
         self._playback = Playback()
-        self._edits = Edits(ids, ack_timeout_s)
+        self.edits = Edits(ids, ack_timeout_s)
+        self.standing = Standing()
+        self.disputed: Callable[[str], bool] = lambda _: False
+        """Whether the app wants to change this item, or what stands in it, and has not got round to it."""
         self._planner = Planner()
         self._actions = actions
         self._wrote = wrote
-        self.respond: Callable[[ev.Raw, float], None] = lambda raw, _: actions.append(ToService(raw))
-        """Asks the service for a response; whoever watches over a budget stands here."""
+        self.respond: Callable[[ev.Raw, float], object] = lambda raw, _: actions.append(ToService(raw))
+        """Asks the service for a response, if whoever watches over a budget lets it."""
         self._pinned: set[str] = set()
         self._ours: set[str] = set()  # items we wrote, which the app never asked for
         self._unsupported: set[str] = set()
@@ -91,7 +97,7 @@ class Remembering:
         self._entering = 0  # items and commits of the app that have not entered yet
         self._held_back: ev.Raw | None = None  # the app's wish for a response that waits for them
         self._held_until: float | None = None
-        self._summaries: dict[int, float] = {}  # asked for, with the moment until which we wait
+        self._summaries: dict[int, tuple[Ask, float]] = {}  # asked for, with the moment until which we wait
         self._changed = False
         self._redone = 0  # the exchange whose reply was asked for again
         self._ask_again = False
@@ -109,14 +115,19 @@ class Remembering:
             cut_off=lambda item: self._playback.words(item.id) is not None,
             over=self._over,
             say=lambda words: self._actions.append(MemoryTold(words)),
-            supports=self._edits.supports,
+            supports=self.edits.supports,
         )
 
     # --- what a memory may know --------------------------------------------------------------------------------
 
     def _stays(self, item: Item) -> bool:
-        busy = item.id in self._edits or self._planner.busy(item.id) or self._edits.tried(item.id)
-        return busy or item.id in self._pinned or not self._edits.supports("delete")
+        busy = item.id in self.edits or self._planner.busy(item.id) or self.edits.tried(item.id)
+        busy = busy or self._being_changed(item.id)
+        return busy or item.id in self._pinned or not self.edits.supports("delete")
+
+    def _being_changed(self, item_id: str) -> bool:
+        """Whether the app is just changing an item, or one whose words stand in it."""
+        return self.edits.asked_of(item_id) or item_id in self.standing.due or self.disputed(item_id)
 
     def _words(self, item: Item) -> str | None:
         heard = self._playback.words(item.id)
@@ -145,18 +156,22 @@ class Remembering:
     @property
     def deadline(self) -> float | None:
         """When an edit under way is to be tried again or given up, or a summary not to be waited for any longer."""
-        waits = [*self._summaries.values(), self._edits.deadline, self._held_until]
+        waits = [*(until for _, until in self._summaries.values()), self.edits.deadline, self._held_until]
         return min((wait for wait in waits if wait is not None), default=None)
 
     def unsettled(self, item_id: str) -> bool:
-        return item_id in self._edits
+        return item_id in self.edits
 
     def pin(self, item_id: str) -> None:
         self._pinned.add(item_id)
 
-    def asked(self, event: ev.Event) -> None:
+    def wanted(self, ask_id: int) -> Ask | None:
+        """What a summary was asked for, if it is still waited for."""
+        return self._summaries[ask_id][0] if ask_id in self._summaries else None
+
+    def asked(self, event: ev.Event, now: float) -> None:
         """The app sent something; if it is an edit, its answers are the app's."""
-        self._edits.asked(event)
+        self.edits.asked(event, now)
         if isinstance(event, ev.ConversationItemCreate | ev.InputAudioBufferCommit):
             self._entering += 1
 
@@ -198,14 +213,16 @@ class Remembering:
         """What an event says of an edit of ours, before the mirror follows it."""
         if isinstance(event, ev.ConversationItemTruncated):  # the app's cuts and the service's own too
             self._playback.truncated(event.item_id, event.content_index, event.audio_end_ms, self._conversation)
-        outcome = self._edits.answer(event)
+        outcome = self.edits.answer(event)
         if outcome is not None and isinstance(outcome.edit, Insert) and outcome.edit.behind != "root":
             # What we wrote belongs to the exchange of what it stands for.
             self._exchanges.written(outcome.edit.item_id, outcome.edit.behind)
         return outcome
 
     def is_ours(self, event: ev.Event) -> bool:
-        """Whether an event speaks of an item that we wrote: the app need not know."""
+        """Whether an event speaks of an item that we wrote, or answers us once more: the app need not know."""
+        if self.edits.late(event):
+            return True
         match event:
             case ev.ConversationItemAdded(item=item) | ev.ConversationItemDone(item=item):
                 return item.get("id") in self._ours
@@ -278,9 +295,9 @@ class Remembering:
         """Try unanswered edits again, or give them up; wait no longer for summaries that do not come."""
         if self._held_until is not None and self._held_until <= now:
             self._release(now)
-        for ask_id in [ask_id for ask_id, deadline in self._summaries.items() if deadline <= now]:
+        for ask_id in [ask_id for ask_id, (_, until) in self._summaries.items() if until <= now]:
             self.summarised(ask_id, None)
-        again, ended = self._edits.expire(now)
+        again, ended = self.edits.expire(now)
         self._actions.extend(ToService(text(event)) for event in again)
         for outcome in ended:
             self.settle(outcome, self._conversation.get(outcome.edit.item_id))
@@ -293,7 +310,7 @@ class Remembering:
 
     def edit(self, now: float, *, awaited: bool, frugal: bool = False) -> bool:
         """Send what is due, if this is a moment for it. True if a response was asked for. `awaited`: one is coming.
-        `frugal`: no summary is asked for now, and no item written that would be charged."""
+        `frugal`: no summary is asked for now."""
         if self._conversation.responding:
             return False
         for cut in self._playback.cuts(self._conversation):
@@ -304,10 +321,13 @@ class Remembering:
             self._changed = False
             for plan in self.memory.plans(self.past):
                 self._planner.begin(plan)
-        for edit in self._planner.unsent():
+        for note_id in [one for one in self.standing.due if not self._planner.busy(one) and one not in self.edits]:
+            del self.standing.due[note_id]
+            self._planner.begin(Plan(frozenset({note_id}), self._rewrite(note_id)))
+        for edit in self._planner.unsent(self._ready):
             self._send(edit, now)
         for ask_id, ask in () if frugal else self._planner.asks():
-            self._summaries[ask_id] = now + _SUMMARY_S
+            self._summaries[ask_id] = ask, now + _SUMMARY_S
             self._actions.append(Summarise(ask_id, ask.text, ask.max_tokens))
         asked, self._ask_again = self._ask_again, False
         if asked:
@@ -315,16 +335,36 @@ class Remembering:
             self.respond(self.select(again, ev.ResponseCreate(), now) or again, now)
         return asked
 
+    def _ready(self, edit: Edit) -> bool:
+        """Whether nobody else is just changing what an edit is about. An insert that came too late is not sent."""
+        return isinstance(edit, Insert) or not self._being_changed(edit.item_id)
+
+    def _rewrite(self, note_id: str) -> Steps:
+        """Write a note anew, because the app deleted or cut something that stands in it."""
+        role, lines = self.standing.rewritten(note_id)
+        item = message(role, "\n".join(words for _, words in lines), self.past.ids())
+        outcomes = yield [Insert(item, note_id, (note_id,), lines)]
+        if all_done(outcomes):
+            yield [Delete(note_id, "unwanted")]
+        elif isinstance(outcomes, list) and outcomes[0].result == "misplaced":
+            yield [Delete(item["id"], "undone")]
+
+    def remove(self, item_id: str, now: float) -> None:
+        """Delete a note of ours at once: the app deleted what stands in it."""
+        self._send(Delete(item_id, "unwanted"), now)
+
     def _send(self, edit: Edit, now: float) -> None:
         """Send an edit, or settle it at once where there is nothing to send."""
         if not isinstance(edit, Insert) and edit.item_id not in self._conversation:
             self._planner.settle(Outcome(edit, "gone"))
-        elif edit.item_id in self._edits or self._edits.tried(edit.item_id) or not self._edits.supports(edit.kind):
+        elif edit.item_id in self.edits or self.edits.tried(edit.item_id) or not self.edits.supports(edit.kind):
             self._planner.settle(Outcome(edit, "refused", "not possible here"))
+        elif isinstance(edit, Insert) and not all(self._unchanged(item_id) for item_id in edit.instead_of):
+            self._planner.settle(Outcome(edit, "refused", "the app changed what it was to stand for"))
         elif isinstance(edit, Delete) and edit.item_id in self._pinned:
             self._planner.settle(Outcome(edit, "refused", "pinned"))
         else:
-            event: dict[str, Any] = self._edits.send(edit, now)
+            event: dict[str, Any] = self.edits.send(edit, now)
             if isinstance(edit, Insert):
                 self._ours.add(edit.item_id)
                 self._conversation.said(ev.read(text(event)))
@@ -332,6 +372,9 @@ class Remembering:
                 if self._conversation.dialect == "beta":
                     event = client_to_beta(event)
             self._actions.append(ToService(text(event)))
+
+    def _unchanged(self, item_id: str) -> bool:
+        return item_id in self._conversation and not self._being_changed(item_id)
 
     def settle(self, outcome: Outcome, item: Item | None) -> None:
         """An edit ended (`item`: what it was about, if it was held): tell the caller, let its plan go on."""
@@ -349,21 +392,31 @@ class Remembering:
                 self._actions.append(EditFailed(edit.kind, edit.item_id, outcome.why))
             case _:
                 pass
-        if not self._edits.supports(edit.kind) and edit.kind not in self._unsupported:
+        if not self.edits.supports(edit.kind) and edit.kind not in self._unsupported:
             self._unsupported.add(edit.kind)
             self._actions.append(Unsupported(edit.kind))
-        written = outcome.result in ("done", "misplaced")
-        if isinstance(edit, Insert) and outcome.result == "refused":
+        if isinstance(edit, Insert):
+            outcome = self._inserted(edit, outcome)
+        self._planner.settle(outcome)
+
+    def _inserted(self, edit: Insert, outcome: Outcome) -> Outcome:
+        """A note of ours stands, or does not; or it must not, and then its plan is to know."""
+        changed = outcome.result == "done" and any(map(self.disputed, edit.instead_of))
+        if outcome.result == "refused":
             self._ours.discard(edit.item_id)
-        elif isinstance(edit, Insert) and written and not self._planner.waits_for(edit.item_id):
-            # It came after we had given it up: what it was to replace is still there.
+        elif outcome.result in ("done", "misplaced") and (changed or not self._planner.waits_for(edit.item_id)):
+            # It came after we had given it up, or as the app was about to change what it stands for: that is still
+            # there.
             undo = Plan(frozenset({edit.item_id}), deletions([Item(edit.item_id)], "undone"))
             self._planner.begin(undo)
-        self._planner.settle(outcome)
+        elif outcome.result == "done":
+            self.standing.inserted(edit)
+        return replace(outcome, result="refused", why="the app changed it") if changed else outcome
 
     def _left(self, item_id: str) -> None:
         self._exchanges.left(item_id)
         self._playback.forget(item_id)
+        self.standing.left(item_id)
         self._ours.discard(item_id)
 
     def _tell_forgotten(self, edit: Delete, item: Item | None) -> None:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from laconic import events as ev
 from laconic.actions import (
@@ -42,23 +41,29 @@ from laconic.actions import (
     Unsupported,
 )
 from laconic.alternatives import Alternatives
+from laconic.asides import Asides
+from laconic.averages import Averages
 from laconic.budget import Budget, Unit
 from laconic.budget import budget as read_budget
 from laconic.conversation import Conversation
-from laconic.dialects import client_to_beta
+from laconic.dialects import client_to_beta, server_to_beta
 from laconic.edits import Delete
 from laconic.exchanges import Exchanges
 from laconic.expectation import Expectation, Foreseen
 from laconic.items import Wire
 from laconic.laws import Laws, prior
 from laconic.limiting import Limiting
-from laconic.memory import Memory, memory
-from laconic.meter import Meter
-from laconic.plans import Typical
+from laconic.memory import Memory
+from laconic.memory import memory as read_memory
+from laconic.meter import Meter, is_message
+from laconic.owed import Owed
 from laconic.rates import Rates, RateTable, load
 from laconic.remembering import Remembering, text
 from laconic.spending import Account
+from laconic.unlimited import Unlimited
 from laconic.usage import TranscriptionUsage, Usage
+from laconic.view import View
+from laconic.wishes import Wishes
 
 __all__ = [
     "Action",
@@ -82,30 +87,6 @@ __all__ = [
 ]
 
 _SHAPED_BY_DIALECT = (ev.SessionUpdate, ev.ConversationItemCreate, ev.ResponseCreate)
-
-
-@dataclass(slots=True)
-class _Told:
-    """Sums of what was said, for the average exchange."""
-
-    turns: int = 0
-    user_ms: int = 0
-    replies: int = 0
-    reply_audio: int = 0
-    reply_text: int = 0
-    instructions: str = ""
-
-    def typical(self) -> Typical:
-        """The average so far; what is usual elsewhere until four exchanges have been heard."""
-        if self.turns < 4 or self.replies < 4:
-            return Typical(instructions=self.instructions)
-        return Typical(
-            user_ms=self.user_ms // self.turns,
-            user_words=max(1, self.user_ms // self.turns * 27 // 10_000),  # 2.7 words a second (COST.md section 10)
-            reply_audio=self.reply_audio // self.replies,
-            reply_text=self.reply_text // self.replies,
-            instructions=self.instructions,
-        )
 
 
 class Session:
@@ -145,7 +126,7 @@ class Session:
         self._expectation = Expectation(known)
         self.alternatives = Alternatives(known, self.meter.rates, summary_rates=self._find(summary_model))
         """What this conversation would have cost under other memories, and its floor."""
-        self._told = _Told()
+        self._told = Averages()
         self._ack_timeout_s = ack_timeout_s
         self._awaited_until: float | None = None
         self._began: float | None = None
@@ -154,7 +135,7 @@ class Session:
         self._remembering = Remembering(
             self.conversation,
             self.exchanges,
-            _memory(memory),
+            read_memory(memory),
             laws=known,
             ids=ids,
             ack_timeout_s=ack_timeout_s,
@@ -164,20 +145,28 @@ class Session:
         self._remembering.past.rates = self.meter.rates
         self._remembering.past.summary_rates = self._find(summary_model)
         self._remembering.past.typical = self._told.typical
-        self._limiting: Limiting | None = None
+        self._ids = ids
+        self._asides = Asides(ids)
+        self._missed: set[str] = set()  # why there was no summary, each told once
+        self._view = View(self.conversation, self._remembering.standing)
+        self._owed = Owed(ids, ack_timeout_s, self._tell)
+        self._wishes = Wishes(
+            self._view,
+            self.conversation,
+            self._remembering.standing,
+            self._remembering.edits,
+            self._owed,
+            ids=ids,
+            send=lambda event: self._actions.append(ToService(text(event))),
+            remove=self._remembering.remove,
+            spell=text,
+        )
+        self._remembering.disputed = self._wishes.disputed
+        self._limiting: Limiting | Unlimited = Unlimited(known, self._create)
         if budget is not None:
-            self._limiting = Limiting(
-                read_budget(budget),
-                conversation=self.conversation,
-                meter=self.meter,
-                rates=self._rates,
-                laws=known,
-                ids=ids,
-                actions=self._actions,
-                send=self._create,
-                timeout_s=ack_timeout_s,
-            )
-            self._remembering.respond = self._limiting.ours
+            known_by = (self.conversation, self.meter, self._rates, known, ids, self._actions)
+            self._limiting = Limiting(read_budget(budget), *known_by, send=self._create, timeout_s=ack_timeout_s)
+        self._remembering.respond = self._limiting.ours
 
     def _find(self, model: str | None) -> Rates | None:
         return self._rates.find(model) if model else None
@@ -195,12 +184,12 @@ class Session:
     @property
     def account(self) -> Account | None:
         """What is spent and left of the budget; None where there is none."""
-        return self._limiting.account if self._limiting is not None else None
+        return self._limiting.account
 
     @property
     def over(self) -> str | None:
         """Why nothing that bills is sent any more; None while it is."""
-        return self._limiting.over if self._limiting is not None else None
+        return self._limiting.over
 
     @property
     def memory(self) -> Memory:
@@ -220,60 +209,70 @@ class Session:
             self._remembering.sounded(event.item_id)
             self._actions.append(ToApp(raw, event))
             return
-        outcome = self._remembering.answer(event)
+        if self._owed.read(event):
+            if isinstance(event, ev.Error):  # it was expected, and says nothing else
+                self._go_on(now)
+                return
+            hidden, outcome = True, None
+        else:
+            outcome = self._remembering.answer(event)
+            hidden = outcome is not None or self._remembering.is_ours(event) or self._asides.read(event)
         entering = event.item.get("id", "") if isinstance(event, ev.ConversationItemAdded) else ""
         entering = "" if entering in self.conversation else entering
         item = self.conversation.get(outcome.edit.item_id) if outcome is not None else None
         self.conversation.read(event)
-        if outcome is None and not self._remembering.is_ours(event):
-            shown = raw if self._limiting is None else self._limiting.shown(raw, event)
-            if shown is not None:
-                self._actions.append(ToApp(shown, event if shown is raw else ev.read(shown)))
+        told = None if hidden else self._limiting.shown(raw, event)
+        if told is not None:
+            self._actions.append(ToApp(*self._view.tell(told, event if told is raw else ev.read(told))))
         if entering and not self._remembering.is_ours(event):
             self._enter(entering)
         self._foresee(event)
         self._take_in(event, now)
         self._remembering.followed(event, now)
         self._elapsed(now)
-        if self._limiting is not None:
-            self._limiting.follow(event, now)
+        self._limiting.follow(event, now)
         if outcome is not None:
             if isinstance(outcome.edit, Delete) and outcome.edit.why in ("not heard", "empty", "drift"):
                 self.alternatives.left(outcome.edit.item_id)
             self._remembering.settle(outcome, item)
-        self._edit(now)
+        self._go_on(now)
 
     def from_app(self, raw: ev.Raw, now: float) -> None:
         """A message arrived from the app, in GA's spelling; a beta service gets it in its own."""
         event = ev.read(raw)
+        plain = self._limiting.account is None and not self._wishes.waiting
+        if plain and isinstance(event, ev.InputAudioBufferAppend):  # most of the traffic
+            self.conversation.said(event)
+            self._actions.append(ToService(raw))
+            return
+        for message in self._wishes.said(raw, event, now):
+            self._pass_on(*message, now)
+
+    def _pass_on(self, raw: ev.Raw, event: ev.Event, now: float) -> None:
         if isinstance(event, ev.ResponseCreate):
             self._expect_response(now)
             selected = self._remembering.select(raw, event, now)
             if selected is None:
                 return
-            if self._limiting is None:
-                self._create(selected, now)
-            elif not self._limiting.ask(selected, now):
+            if not self._limiting.ask(selected, now):
                 self._awaited_until = None
             return
-        if self._limiting is not None:
-            allowed = self._limiting.from_app(raw, event, now)
-            if allowed is None:
-                return
-            raw = allowed
+        allowed = self._limiting.from_app(raw, event, now)
+        if allowed is None:
+            return
         self.conversation.said(event)
-        self._remembering.asked(event)
-        if isinstance(event, ev.ConversationItemCreate) and _is_text(event.item):
+        self._remembering.asked(event, now)
+        if isinstance(event, ev.ConversationItemCreate) and is_message(event.item):
             self.meter.message()
-        if self._limiting is not None:
-            self._limiting.watch(event, now)
-        self._actions.append(ToService(self._spelled(raw, event)))
+        self._limiting.watch(event, now)
+        self._actions.append(ToService(self._spelled(allowed, event)))
 
     def _create(self, raw: ev.Raw, now: float) -> None:
         """Ask the service for a response."""
         event = ev.read(raw)
         self._expectation.said(event)
-        self._expect_response(now)
+        if not isinstance(event, ev.ResponseCreate) or (event.response or {}).get("conversation") != "none":
+            self._expect_response(now)
         self._actions.append(ToService(self._spelled(raw, event)))
 
     def _spelled(self, raw: ev.Raw, event: ev.Event) -> ev.Raw:
@@ -281,11 +280,28 @@ class Session:
             return text(client_to_beta(ev.wire(raw)))
         return raw
 
+    def _tell(self, event: Wire) -> None:
+        """Tell the app something that the service did not say."""
+        said = {"type": event["type"], "event_id": self._ids(), **event}
+        raw = text(server_to_beta(said) or said if self.conversation.dialect == "beta" else said)
+        self._actions.append(ToApp(raw, ev.read(raw)))
+
+    def _go_on(self, now: float) -> None:
+        """Something happened: what waited for it goes on."""
+        for ended in self._asides.ended():
+            if ended.why and ended.why not in self._missed:
+                self._missed.add(ended.why)
+                self._actions.append(MemoryTold(ended.why))
+            self._remembering.summarised(ended.ask_id, ended.summary)
+        if self._wishes.waiting:
+            for message in self._wishes.go_on(now):
+                self._pass_on(*message, now)
+        self._edit(now)
+
     def leased(self, unit: Unit, amount: int, now: float, *, last: bool = False) -> None:
         """So much more may be used of what is shared with others; `last`: there will never be more than this."""
-        if self._limiting is not None:
-            self._limiting.leased(unit, amount, now, last=last)
-            self._edit(now)
+        self._limiting.leased(unit, amount, now, last=last)
+        self._edit(now)
 
     def heard(self, item_id: str, ms: int, now: float, *, stopped: bool = False, content_index: int = 0) -> None:
         """The speaker has played this much of an item; `stopped`: and will play no more of it."""
@@ -295,11 +311,12 @@ class Session:
     def tick(self, now: float) -> None:
         """The deadline passed."""
         self._remembering.expire(now)
+        self._owed.expire(now)
+        self._asides.expire(now)
         if self._awaited_until is not None and self._awaited_until <= now:
             self._awaited_until = None
-        if self._limiting is not None:
-            self._limiting.tick(now)
-        self._edit(now)
+        self._limiting.tick(now)
+        self._go_on(now)
 
     def pin(self, item_id: str) -> None:
         """Never forget this item, whatever the memory."""
@@ -308,16 +325,24 @@ class Session:
     def summarised(
         self, ask_id: int, summary: str | None, now: float, *, usage: Usage | None = None, model: str | None = None
     ) -> None:
-        """The summary asked for by `Summarise` came; None: it could not be had, and nothing is deleted.
-
-        A usage of nothing means that it was made in the session itself, where it is on the meter already.
-        """
-        if (usage is not None or summary is not None) and usage != Usage():
+        """The summary asked for by `Summarise` came; None: it could not be had, and nothing is deleted."""
+        if usage is not None or summary is not None:
             rates = self._find(model) or self._remembering.past.summary_rates
             cost = self.meter.aside(f"summary {ask_id}", "summary", usage, rates)
             self._actions.append(Charged(f"summary {ask_id}", "completed", usage, cost, "summary"))
         self._remembering.summarised(ask_id, summary)
         self._edit(now)
+
+    def summarise_inside(self, ask_id: int, instructions: str, now: float) -> None:
+        """Have the summary asked for by `Summarise` made by the realtime model itself, beside the conversation.
+
+        The app hears nothing of it. Where it cannot be had a notice says why, once, and nothing is deleted.
+        """
+        ask = self._remembering.wanted(ask_id)
+        if ask is not None and self._limiting.near:
+            self._remembering.summarised(ask_id, None)
+        elif ask is not None:
+            self._limiting.ours(text(self._asides.ask(ask_id, ask.text, instructions, now)), now)
 
     def why(self) -> str:
         """Why the conversation is remembered the way it is."""
@@ -341,8 +366,8 @@ class Session:
         """When to call `tick` next; None if there is nothing to wait for."""
         if self.ended:
             return None
-        limited = self._limiting.deadline if self._limiting is not None else None
-        waits = (self._remembering.deadline, self._awaited_until, limited)
+        parts = (self._remembering, self._owed, self._asides, self._limiting)
+        waits = (self._awaited_until, *(part.deadline for part in parts))
         return min((wait for wait in waits if wait is not None), default=None)
 
     def unsettled(self, item_id: str) -> bool:
@@ -399,8 +424,7 @@ class Session:
 
     def _rule(self, laws: Laws) -> None:
         self._remembering.past.laws = self.alternatives.laws = laws
-        if self._limiting is not None:
-            self._limiting.laws = laws
+        self._limiting.laws = laws
 
     def _elapsed(self, now: float) -> None:
         if self._began is not None:
@@ -439,8 +463,7 @@ class Session:
         cost = self.meter.transcription(event.item_id, usage, item.audio_ms if item else 0)
         self.alternatives.transcribed(event.item_id, event.transcript, cost)
         self._actions.append(Transcribed(event.item_id, usage, cost))
-        if self._limiting is not None:
-            self._limiting.transcribed(event.item_id, usage, priced=not cost.unknown)
+        self._limiting.transcribed(event.item_id, usage, priced=not cost.unknown)
 
     def _count_response(self, event: ev.ResponseDone) -> None:
         response = event.response
@@ -449,13 +472,11 @@ class Session:
         usage = Usage.from_wire(response.get("usage"), top_level=event.usage)
         ours = out_of_band and "laconic" in (response.get("metadata") or {})  # a summary made in the session itself
         kind = "summary" if ours else "out_of_band" if out_of_band else "reply"
-        if self._limiting is not None:
-            kind = self._limiting.kind(response_id) or kind
+        kind = self._limiting.kind(response_id) or kind
         cost = self.meter.response(response_id, status, usage, kind=kind)
         expected = self._foreseen.expected if self._foreseen is not None else None
         self._actions.append(Charged(response_id, status, usage, cost, kind, expected))
-        if self._limiting is not None:
-            self._limiting.counted(event, usage)
+        self._limiting.counted(event, usage)
         if out_of_band and not ours:
             self.alternatives.aside(cost)
         if out_of_band:
@@ -474,16 +495,6 @@ class Session:
     # --- forgotten -------------------------------------------------------------------------------------------
 
     def _edit(self, now: float) -> None:
-        frugal = self._limiting is not None and self._limiting.near
-        if not self.ended and self._remembering.edit(now, awaited=self._awaited_until is not None, frugal=frugal):
+        awaited, frugal = self._awaited_until is not None, self._limiting.near
+        if not self.ended and self._remembering.edit(now, awaited=awaited, frugal=frugal):
             self._expect_response(now)
-
-
-def _memory(spec: str | Memory) -> Memory:
-    return memory(spec)
-
-
-def _is_text(item: Wire) -> bool:
-    """Whether a created item is one that xAI bills as a message: calls' outputs and sound are not."""
-    parts = item.get("content") or ()
-    return item.get("type", "message") == "message" and all(part.get("type") != "input_audio" for part in parts)

@@ -42,6 +42,7 @@ class _Response(msgspec.Struct):
     id: Words = None
     status: Words = None
     output: list[_Item] | None = None
+    input: list[_Item] | None = None  # of an app's own response: items, and references to them
     usage: Object = None
     metadata: Object = None
     conversation_id: Words = None

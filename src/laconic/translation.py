@@ -14,13 +14,10 @@ So for a GA app the second is made here: at once for an item that enters complet
 in recorded GA sessions; before `response.done` where a service leaves that out. Azure Voice Live, otherwise beta,
 says `conversation.item.done` of a user's sound itself (recorded, July 2026): then it is not said twice.
 
-Sound is never parsed: a delta's name is replaced where it stands. Only a message that does not begin with its
-type (or its id and its type) is parsed to learn what it is; no service recorded writes any other way.
+Sound is never parsed: a delta's name is replaced where it stands (naming.py).
 """
 
 from __future__ import annotations
-
-import re
 
 import msgspec
 
@@ -35,12 +32,9 @@ from laconic.dialects import (
 )
 from laconic.events import Raw, wire
 from laconic.items import Wire
+from laconic.naming import named
 
 __all__ = ["AppSide"]
-
-_BEGINNING = r'\s*\{\s*(?:"event_id"\s*:\s*"[\w.\-]*"\s*,\s*)?"type"\s*:\s*"([\w.]+)"'
-_IN_TEXT = re.compile(_BEGINNING, re.ASCII)
-_IN_BYTES = re.compile(_BEGINNING.encode())
 
 _APP_SHAPED = ("session.update", "transcription_session.update", "conversation.item.create", "response.create")
 """What an app says that holds a session, an item or a response."""
@@ -62,13 +56,6 @@ _SHAPED = {
 """What a service says that holds one of them."""
 
 
-class _Type(msgspec.Struct):
-    type: str = ""
-
-
-_peek = msgspec.json.Decoder(_Type)
-
-
 class AppSide:
     """One connection's translation. `app`, `service`: the dialect each was dialled in.
 
@@ -88,7 +75,7 @@ class AppSide:
 
     def to_session(self, raw: Raw) -> Raw:
         """What the app said, in GA's spelling. Settings only beta has survive towards a service that has them."""
-        if self.app == "ga" or _name(raw)[0] not in _APP_SHAPED:
+        if self.app == "ga" or named(raw)[0] not in _APP_SHAPED:
             return raw
         event = _parsed(raw)
         return raw if event is None else _written(client_to_ga(event, keep=self.service == "beta"), raw)
@@ -97,7 +84,7 @@ class AppSide:
         """What the session gives the app, in the app's spelling: no message, one, or two."""
         if self._sure and self.app == self.service:
             return [raw]
-        name, at = _name(raw)
+        name, at = named(raw)
         if name == "session.created":
             self._sure = True
             self.service = dialect_of(_parsed(raw) or {}) or self.service
@@ -188,18 +175,6 @@ def _done(told: Wire, item: Wire, previous: str | None, place: str = "") -> Wire
 def _id(item: object) -> str:
     found: object = item.get("id") if isinstance(item, dict) else None
     return found if isinstance(found, str) else ""
-
-
-def _name(raw: Raw) -> tuple[str, int]:
-    """A message's type, and where it stands; -1 where the message does not begin with it and had to be parsed."""
-    found = _IN_TEXT.match(raw) if isinstance(raw, str) else _IN_BYTES.match(raw)
-    if found is not None:
-        name = found[1]
-        return (name if isinstance(name, str) else name.decode()), found.start(1)
-    try:
-        return _peek.decode(raw).type, -1
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "", -1
 
 
 def _renamed(raw: Raw, at: int, name: str, new: str) -> Raw:

@@ -25,7 +25,7 @@ from laconic.items import Item, Wire
 from laconic.plans import Past, Plan, Steps, all_done
 from laconic.window import Window
 
-__all__ = ["SPEAKERS", "Written", "message"]
+__all__ = ["CUT_OFF", "SPEAKERS", "Written", "line", "message"]
 
 SPEAKERS = {"user": "User", "assistant": "Assistant", "system": "Note"}
 CUT_OFF = "…"
@@ -71,8 +71,8 @@ class Written:
         self._dialogue_ids.clear()
         if not held:
             return
-        lines = [f"{SPEAKERS[item.role or 'user']}: {item.text}" for item in held]
-        outcomes = yield [Insert(message("system", "\n".join(lines), past.ids()), held[-1].id)]
+        lines = tuple((item.id, line(item.role, item.text or "")) for item in held)
+        outcomes = yield [note(lines, past.ids(), held[-1].id, tuple(item.id for item in held))]
         if all_done(outcomes):
             yield [Delete(item.id, "written") for item in held]
 
@@ -126,7 +126,7 @@ class Written:
     def _dialogue(self, pairs: Sequence[tuple[Item, str]], past: Past) -> Steps:
         """Each item's words right behind it, then the sound goes."""
         written = [
-            Insert(message(item.role or "user", _marked(words, item, past), past.ids()), item.id)
+            dialogue(item.id, item.role or "user", _marked(words, item, past), past.ids())
             for item, words in pairs
             if words
         ]
@@ -134,9 +134,10 @@ class Written:
 
     def _notes(self, pairs: Sequence[tuple[Item, str]], past: Past) -> Steps:
         """One note behind the last of the items, then their sound goes."""
-        lines = [f"{SPEAKERS[item.role or 'user']}: {_marked(words, item, past)}" for item, words in pairs if words]
-        note = [Insert(message("system", "\n".join(lines), past.ids()), pairs[-1][0].id)] if lines else []
-        yield from self._replace([item for item, _ in pairs], note, past)
+        lines = tuple((item.id, line(item.role, _marked(words, item, past))) for item, words in pairs if words)
+        items = [item for item, _ in pairs]
+        written = [note(lines, past.ids(), items[-1].id, tuple(item.id for item in items))] if lines else []
+        yield from self._replace(items, written, past)
 
     def _replace(self, sound: Sequence[Item], words: Sequence[Insert], past: Past) -> Steps:
         outcomes = (yield list(words)) if words else []
@@ -185,6 +186,21 @@ def _refuses_assistant_text(outcome: Outcome, past: Past) -> bool:
 
 def _marked(words: str, item: Item, past: Past) -> str:
     return words.rstrip() + CUT_OFF if past.cut_off(item) else words
+
+
+def line(role: str | None, words: str) -> str:
+    """What somebody said, as a line of a note."""
+    return f"{SPEAKERS[role or 'user']}: {words}"
+
+
+def dialogue(of: str, role: str, words: str, item_id: str) -> Insert:
+    """An item's words right behind it, in the same role."""
+    return Insert(message(role, words, item_id), of, (of,), ((of, words),))
+
+
+def note(lines: tuple[tuple[str, str], ...], item_id: str, behind: str, instead_of: tuple[str, ...]) -> Insert:
+    """Lines, by the items that said them, as one system message."""
+    return Insert(message("system", "\n".join(text for _, text in lines), item_id), behind, instead_of, lines)
 
 
 def message(role: str, text: str, item_id: str) -> Wire:

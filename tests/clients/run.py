@@ -1,46 +1,65 @@
 """Real client libraries, unmodified, each in an environment of its own, hold the conversation of conversation.toml.
 
-    python tests/clients/run.py                  # all of versions.toml, with the stand-in directly
+    python tests/clients/run.py                  # all of versions.toml
     python tests/clients/run.py openai agents    # these
 
-For each: the environment is made if it is not there, a stand-in is started as a process, and the client's script is
-run with a base URL and a folder: the conversation, and what is said in it as sound. The script checks what the client
-heard, and tells which events it saw. Environments lie under .venvs/, named for what is in them, and are kept.
+For each: the environment is made if it is not there, a stand-in and a gateway in front of it are started as processes,
+and the client's script is run with a base URL and a folder: the conversation, and what is said in it as sound. Once it
+is given the stand-in's address, once the gateway's, which folds the conversation into summaries meanwhile. The script
+checks what the client heard, and tells which events it saw. Environments lie under .venvs/, named for what is in them,
+and are kept.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import os
 import re
+import select
 import shutil
+import socket
+import socketserver
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import tomllib
 import venv
 import wave
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
+from laconic.gateway.books import Row
+from laconic.gateway.ledger import open_ledger
+from laconic.gateway.tls import self_signed
 from laconic.simulator.speech import RATE, Speech
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BEFORE_MS, BEHIND_MS = 200, 800
-FAST = ("--latency-ms", "20", "--transcription-latency-ms", "60", "--speedup", "20", "--voice-engine", "espeak")
+LATENCY_MS = 20
+LONGEST_S = 120
+MEMORY = "summary:600:200"
+"""Low marks, so that thirty exchanges are folded more than once."""
+FOLDS = 2
+FAST = ("--chat-latency-ms", "200", "--transcription-latency-ms", "60", "--speedup", "20", "--voice-engine", "espeak")
 
 
 @dataclass(frozen=True)
 class Told:
     """What a client saw."""
 
-    events: dict[str, int] | None
-    """How many events of which type, where the client shows them."""
+    events: dict[str, int]
+    """How many events of which type, as far as the client shows them."""
     more: dict[str, Any]
     took_s: float
 
@@ -70,17 +89,52 @@ def environment(name: str) -> Path:
     return folder
 
 
-def talk(name: str) -> Told:
+def both(name: str) -> str:
+    """One client straight to the stand-in and through the gateway: the same to the client, less to the service.
+
+    Raises AssertionError. What there is to say of it, in a line.
+    """
+    alone, (told, rows) = straight(name), through_gateway(name)
+    assert told.events is not None
+    assert counted(told.events) == counted(alone.events), _difference(alone.events, told.events)
+    folds = [row for row in rows if row.kind == "summary" and row.status == "completed"]
+    assert len(folds) >= FOLDS, f"{len(folds)} folds in {len(rows)} rows"
+    assert not any(row.unknown for row in rows), "a row without a price"
+    replies = [row for row in rows if row.kind == "reply"]
+    return f"{alone.took_s:.1f} s + {told.took_s:.1f} s, {len(replies)} replies, {len(folds)} folds, {told.more}"
+
+
+def counted(events: Mapping[str, int]) -> dict[str, int]:
+    """How many of which type. In how many pieces words and sound come depends on the moment they are cut short."""
+    return {name: count for name, count in events.items() if not re.search(r"\.delta$|Delta", name)}
+
+
+def _difference(alone: Mapping[str, int], told: Mapping[str, int]) -> str:
+    names = sorted({*counted(alone), *counted(told)})
+    found = [f"{name} {alone.get(name, 0)} → {told.get(name, 0)}" for name in names if alone.get(name) != told.get(name)]
+    return "straight → through the gateway: " + ", ".join(found)
+
+
+def straight(name: str) -> Told:
     """One client with the stand-in. Raises AssertionError with its words if anything was not as written."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        write_conversation(folder)
-        with stand_in(folder) as base_url:
+    with conversation() as folder, stand_in(name, folder) as base_url:
+        if not versions()[name].get("tls"):
             return run(name, base_url, folder)
+        with tls_door(base_url, folder) as (secure, certificate):
+            return run(name, secure, folder, certificate)
 
 
-def run(name: str, base_url: str, folder: Path) -> Told:
-    """One client with whatever stands at a URL."""
+def through_gateway(name: str) -> tuple[Told, list[Row]]:
+    """One client with a gateway before the stand-in, and the gateway's ledger. Raises AssertionError."""
+    with conversation() as folder, stand_in(name, folder) as base_url:
+        tls = bool(versions()[name].get("tls"))
+        with gateway(base_url, folder, tls=tls) as (url, certificate):
+            told = run(name, url, folder, certificate)
+        return told, ledger(folder)
+
+
+def run(name: str, base_url: str, folder: Path, certificate: Path | None = None) -> Told:
+    """One client with whatever stands at a URL. `certificate`: what Node has to trust."""
     client = versions()[name]
     place = environment(name)
     script = HERE / client["script"]
@@ -92,30 +146,102 @@ def run(name: str, base_url: str, folder: Path) -> Told:
             shutil.copy(module, place)
         command = ["node", place / client["script"]]
     began = time.monotonic()
-    result = subprocess.run([*command, base_url, folder], capture_output=True, text=True, timeout=120, check=False)
+    env = os.environ | ({"NODE_EXTRA_CA_CERTS": str(certificate)} if certificate is not None else {})
+    result = subprocess.run(
+        [*command, base_url, folder], capture_output=True, text=True, env=env, timeout=LONGEST_S, check=False
+    )
     assert result.returncode == 0, f"{name}: {result.stdout[-4000:]}{result.stderr[-4000:]}"
     told = json.loads(result.stdout.splitlines()[-1])
     return Told(told.pop("events"), told, time.monotonic() - began)
 
 
 @contextmanager
-def stand_in(folder: Path, *options: str) -> Generator[str]:
-    """A stand-in as a process of its own; its base URL. `folder` is one that `write_conversation` wrote."""
-    command = ["simulate", "--port", "0", "--mind", str(folder / "mind.toml"), "--clips", str(folder), *FAST, *options]
-    with process(*command) as line:
+def stand_in(name: str, folder: Path) -> Generator[str]:
+    """A stand-in for this client, a process of its own; its base URL. `write_conversation` has written to `folder`."""
+    latency = str(versions()[name].get("latency_ms", LATENCY_MS))
+    said = ("--mind", str(folder / "mind.toml"), "--clips", str(folder))
+    with process("simulate", "--port", "0", "--latency-ms", latency, *said, *FAST) as line:
         yield line.split("?")[0].removesuffix("/realtime")
 
 
 @contextmanager
-def process(*command: str) -> Generator[str]:
+def process(*command: str, **env: str) -> Generator[str]:
     """A command of ours, until the block is left; its first line, which says where it listens."""
-    with subprocess.Popen([sys.executable, "-m", "laconic", *command], stdout=subprocess.PIPE, text=True) as running:
+    whole = [sys.executable, "-m", "laconic", *command]
+    with subprocess.Popen(whole, stdout=subprocess.PIPE, text=True, env=os.environ | env) as running:
         try:
             line: str = cast("Any", running.stdout).readline()
             assert line, f"{command[0]} did not start"
             yield line
         finally:
             running.terminate()
+
+
+@contextmanager
+def gateway(service: str, folder: Path, *, tls: bool) -> Generator[tuple[str, Path | None]]:
+    """A gateway before a service, a process of its own, its ledger in `folder`: base URL and certificate."""
+    books = ("--ledger", f"sqlite:///{folder / 'ledger.sqlite'}")
+    door = ("--port", "0", "--open", *(["--tls-self-signed"] if tls else []))
+    with process(
+        "gateway", *door, *books, "--service", f"{service}/realtime", "--memory", MEMORY, XDG_DATA_HOME=str(folder)
+    ) as line:
+        found = re.search(r"wss?://[^/]+/v1", line)
+        assert found is not None, line
+        yield found[0], next(folder.glob("**/certificate.pem"), None)
+
+
+@contextmanager
+def tls_door(base_url: str, folder: Path) -> Generator[tuple[str, Path]]:
+    """TLS in front of a stand-in, which has none: base URL and certificate."""
+    made = self_signed(folder)
+    door = socketserver.ThreadingTCPServer(("127.0.0.1", 0), partial(_Door, urlsplit(base_url).port, made.context))
+    door.daemon_threads = True
+    threading.Thread(target=door.serve_forever, daemon=True).start()
+    try:
+        yield f"wss://127.0.0.1:{door.server_address[1]}/v1", made.certificate
+    finally:
+        door.shutdown()
+        door.server_close()
+
+
+class _Door(socketserver.BaseRequestHandler):
+    """One connection: bytes go through, unlocked on their way in."""
+
+    def __init__(self, port: int, context: ssl.SSLContext, *request: Any) -> None:
+        self._port, self._context = port, context
+        super().__init__(*request)
+
+    def handle(self) -> None:
+        with (
+            self._context.wrap_socket(self.request, server_side=True) as app,
+            socket.create_connection(("127.0.0.1", self._port)) as service,
+        ):
+            sockets = {app: service, service: app}
+            while True:
+                ready = [app] if app.pending() else select.select(list(sockets), [], [])[0]
+                for one in ready:
+                    data = one.recv(65_536)
+                    if not data:
+                        return
+                    sockets[one].sendall(data)
+
+
+def ledger(folder: Path) -> list[Row]:
+    """The rows of the gateway that kept its ledger in this folder, oldest first."""
+
+    async def read() -> list[Row]:
+        async with open_ledger(f"sqlite:///{folder / 'ledger.sqlite'}") as books:
+            return [row async for row in books.rows()]
+
+    return asyncio.run(read())
+
+
+@contextmanager
+def conversation() -> Generator[Path]:
+    """A folder with the conversation in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_conversation(Path(folder))
+        yield Path(folder)
 
 
 def write_conversation(folder: Path) -> None:
@@ -169,8 +295,7 @@ def _toml(name: str) -> dict[str, Any]:
 
 def main() -> int:
     for name in sys.argv[1:] or versions():
-        told = talk(name)
-        print(f"{name}: {told.took_s:.1f} s, {sum((told.events or {}).values())} events, {told.more}", flush=True)
+        print(f"{name}: {both(name)}", flush=True)
     return 0
 
 

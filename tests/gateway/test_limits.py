@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,9 +12,9 @@ import pytest
 from bookkeeping import NOON, Watch, reply
 
 from laconic.budget import limits as read_limits
-from laconic.errors import Refused
+from laconic.errors import Refused, Unreachable
 from laconic.gateway.books import Row
-from laconic.gateway.database import Database
+from laconic.gateway.database import Database, Transaction
 from laconic.gateway.keys import Key
 from laconic.gateway.ledger import Ledger
 from laconic.gateway.limits import Limits
@@ -98,6 +100,19 @@ async def test_what_was_used_beyond_the_lease_counts(limits: Limits, ledger: Led
     (standing,) = await limits.standings(it)
     assert (standing.used, standing.held) == (4_990, 0)
     assert await share.lease("tokens", 50) == (10, True)
+
+
+async def test_a_response_that_will_never_report_stays_charged(limits: Limits, ledger: Ledger) -> None:
+    """The app has hung up, the service never said what the last reply took."""
+    it = key("$1, 10000 tokens")
+    share = await limits.open("s1", it, "ann")
+    await share.lease("nanodollars", DOLLAR)
+    await share.lease("tokens", 10_000)
+    await share.close(lost={"nanodollars": DOLLAR // 10, "tokens": 0})
+    await share.close(lost={"nanodollars": DOLLAR // 10})  # said twice, counted once
+    assert [standing.left for standing in await limits.standings(it)] == [DOLLAR * 9 // 10, 10_000]
+    (row,) = await lost(ledger)
+    assert (row.user, row.at_most, row.unknown) == ("ann", {"nanodollars": DOLLAR // 10}, 1)
 
 
 async def test_every_budget_that_binds_is_asked(limits: Limits, ledger: Ledger) -> None:
@@ -206,8 +221,10 @@ async def test_a_session_thought_dead_gets_no_more_and_is_named(
     await share.lease("nanodollars", DOLLAR)
     watch.passes(seconds=61)
     await Limits(database, watch, lease_s=60).open("s2", it)
+    assert not share.live
     assert await share.lease("nanodollars", DOLLAR) == (0, True)
     assert await limits.renew() == {"s1"}
+    assert (share.live, alive.live) == (False, True)
     assert await limits.renew() == frozenset()
     assert await alive.lease("nanodollars", 5) == (5, False)
     # Its rows still count: beside what is held to be lost, never in place of it.
@@ -221,6 +238,7 @@ async def test_renewing_keeps_a_lease_alive(limits: Limits, ledger: Ledger, watc
     await share.lease("nanodollars", DOLLAR)
     for _ in range(5):
         watch.passes(seconds=50)
+        assert share.live
         assert await limits.renew() == frozenset()
     assert await share.lease("nanodollars", DOLLAR) == (DOLLAR, False)
     assert await lost(ledger) == []
@@ -251,7 +269,7 @@ async def test_many_at_once_never_get_more_than_there_is(database: Database, wat
 
 
 async def test_the_gateway_renews_for_as_long_as_it_runs(database: Database, watch: Watch) -> None:
-    """With leases of 30 ms on a real clock: they are renewed, and a lost one is told of."""
+    """With leases of 30 ms on a clock of the test's own: a lost one is told of."""
     limits = Limits(database, watch, lease_s=0.03)
     share = await limits.open("s1", key("$3"))
     await share.lease("nanodollars", DOLLAR)
@@ -260,4 +278,33 @@ async def test_the_gateway_renews_for_as_long_as_it_runs(database: Database, wat
     watch.passes(seconds=1)
     await Limits(database, watch).open("s2", key("$3"))
     assert await told == {"s1"}
+    keeping.cancel()
+
+
+class Unplugged:
+    """A database that has stopped answering."""
+
+    where = "nowhere"
+
+    @asynccontextmanager
+    async def writing(self, *locks: str) -> AsyncGenerator[Transaction, None]:
+        raise Unreachable("it is gone")
+        yield
+
+    reading = writing
+
+
+async def test_when_the_database_is_gone_sessions_end_before_their_leases_do(database: Database, watch: Watch) -> None:
+    limits = Limits(database, watch, lease_s=0.03)
+    share = await limits.open("s1", key("$3"))
+    await limits.open("s2", None)
+    told: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
+    limits._database = Unplugged()  # pyright: ignore[reportPrivateUsage]
+    keeping = asyncio.create_task(limits.keep(told.set_result))
+    await asyncio.sleep(0.03)
+    assert share.live
+    assert not told.done()
+    watch.passes(seconds=0.021)  # less than another round before its end
+    assert await told == {"s1"}
+    assert not share.live
     keeping.cancel()

@@ -49,28 +49,7 @@ __all__ = ["Caller", "Purse", "Witness", "World", "generated"]
 RATES = load()
 MODELS = ["gpt-realtime", "gpt-realtime", "gpt-realtime-mini", "gpt-realtime-2.1", "gpt-realtime-2.1-mini"]
 TRANSCRIBERS = [None, "gpt-4o-mini-transcribe", "whisper-1", "gpt-realtime-whisper", "our-deployment"]
-_WORDS = tuple(
-    [
-        "and",
-        "then",
-        "we",
-        "walked",
-        "along",
-        "the",
-        "river",
-        "until",
-        "it",
-        "was",
-        "late",
-        "and",
-        "nobody",
-        "said",
-        "a",
-        "word",
-        "about",
-        "it",
-    ]
-)
+_WORDS = ("and", "then", "we", "walked", "along", "the", "river", "until it was late and nobody said a word about it")
 _STEP_S = 0.2
 
 

@@ -30,6 +30,9 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # p
 COMMANDS: dict[str, str] = {
     "talk": "talk with a Realtime service: microphone, speaker, both transcripts, a running bill",
     "gateway": "serve Realtime clients of any kind: memory, budgets, keys and a ledger for all of them",
+    "key": "make, list and revoke the keys apps show the gateway",
+    "ledger": "show, export and prove what the gateway has written down",
+    "attach": "join a WebRTC or SIP call from the side: its memory, its budget, its bill",
     "simulate": "run the stand-in service, which listens, speaks, forgets and bills",
     "replay": "show what the engine makes of a recorded conversation",
     "whatif": "reckon a conversation under other memories, models and laws",

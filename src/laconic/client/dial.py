@@ -64,6 +64,11 @@ class Connection:
         except ConnectionClosed as closed:
             raise refusals.dropped(self.endpoint, closed) from None
 
+    @property
+    def ended_well(self) -> bool:
+        """Whether it was closed as one closes a connection that is no longer needed."""
+        return self._socket.close_code in (1000, 1001)
+
     async def close(self) -> None:
         """Hang up. Does nothing when the connection has ended already."""
         await self._socket.close()

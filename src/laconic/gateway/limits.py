@@ -17,17 +17,18 @@ month, and one without a period loses a reserve for each session that died with 
 
 Periods are days and months in UTC. A lease that crosses midnight counts in full on both days until it is spent, and
 what is spent counts on the day of its row. Gateways' clocks must agree to within a minute: one that is further ahead
-collects leases of the living. Even then no budget is passed, because a session whose lease was collected gets no more.
+collects leases of the living. Even then no budget is passed: a session begins nothing once its own clock says that
+its lease has ended (`Share.live`), it gets no more, and what it had under way is what was written down as lost. If it
+has rows after that, they count beside it until somebody resolves it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from laconic.budget import Limit, Period, Unit
 from laconic.errors import Refused, Unreachable
@@ -72,6 +73,13 @@ class Share:
         self._limits = limits
         self.session = session
         self.pools = pools
+        self.until: datetime | None = None
+        """When the lease ends unless it is renewed; None: nobody limits this session."""
+
+    @property
+    def live(self) -> bool:
+        """Whether what was leased may still be used. If not, others may have it by now: begin nothing more."""
+        return self.until is None or self._limits.now() < self.until
 
     @property
     def units(self) -> frozenset[Unit]:
@@ -86,9 +94,13 @@ class Share:
         """
         return await self._limits.grant(self, unit, amount, reserve)
 
-    async def close(self) -> None:
-        """Give back what is left. After the session's last row was written."""
-        await self._limits.give_back(self)
+    async def close(self, *, lost: Mapping[str, int] | None = None) -> None:
+        """Give back what is left. After the session's last row was written.
+
+        `lost`: what a response may have used, by unit, that was under way and will never report. It stays used, as
+        what a dead gateway leaves behind does.
+        """
+        await self._limits.give_back(self, lost or {})
 
 
 class Limits:
@@ -100,7 +112,10 @@ class Limits:
         self._clock = clock
         self._lease = timedelta(seconds=lease_s)
         self._gateway = gateway or uuid.uuid4().hex
-        self._open: set[str] = set()
+        self._open: dict[str, Share] = {}
+
+    def now(self) -> datetime:
+        return self._clock()
 
     async def open(self, session: str, key: Key | None, user: str | None = None) -> Share:
         """A session begins. Raises Refused, one sentence, where a budget that binds it is used up already."""
@@ -124,7 +139,8 @@ class Limits:
                 as_text(now),
                 as_text(now + self._lease),
             )
-        self._open.add(session)
+        share.until = now + self._lease
+        self._open[session] = share
         return share
 
     async def grant(self, share: Share, unit: str, amount: int, reserve: Mapping[str, int] | None) -> tuple[int, bool]:
@@ -136,6 +152,7 @@ class Limits:
         async with self._database.writing(key_lock(binding[0].key)) as transaction:
             await _collect(transaction, now, binding[0].key)
             if not await transaction.fetch("SELECT 1 FROM laconic_leases WHERE session = ?1", share.session):
+                share.until = now
                 return 0, True
             left = min([(await _standing(transaction, pool, now)).left for pool in binding])
             granted = max(0, min(amount, left))
@@ -153,14 +170,22 @@ class Limits:
                     reserve.get("nanodollars"),
                     reserve.get("tokens"),
                 )
+        share.until = now + self._lease
         return granted, granted < amount
 
-    async def give_back(self, share: Share) -> None:
+    async def give_back(self, share: Share, lost: Mapping[str, int]) -> None:
         """See `Share.close`."""
-        self._open.discard(share.session)
-        if share.pools:
-            async with self._database.writing(key_lock(share.pools[0].key)) as transaction:
-                await transaction.fetch("DELETE FROM laconic_leases WHERE session = ?1", share.session)
+        self._open.pop(share.session, None)
+        if not share.pools:
+            return
+        key, now = share.pools[0].key, self._clock()
+        async with self._database.writing(key_lock(key)) as transaction:
+            ended = await transaction.fetch(
+                "DELETE FROM laconic_leases WHERE session = ?1 RETURNING user_label", share.session
+            )
+            # A lease that was collected is written down already.
+            for (user,) in ended:
+                await _write_lost(transaction, key, share.session, user, lost, now)
 
     async def renew(self) -> frozenset[str]:
         """Renew the leases of this gateway's sessions, and collect everybody's that have expired.
@@ -168,6 +193,7 @@ class Limits:
         Returns the sessions of ours whose leases were collected by somebody who thought us dead: they get no more.
         """
         now = self._clock()
+        before = set(self._open)  # one that is opened while we wait for the database has its lease from there
         async with self._database.writing() as transaction:
             renewed = await transaction.fetch(
                 "UPDATE laconic_leases SET renewed = ?2, expires = ?3 WHERE gateway = ?1 RETURNING session",
@@ -181,20 +207,34 @@ class Limits:
         for (key,) in dead:
             async with self._database.writing(key_lock(key)) as transaction:
                 await _collect(transaction, now, key)
-        lost = frozenset(self._open - {session for (session,) in renewed})
-        self._open -= lost
-        return lost
+        kept = {session for (session,) in renewed}
+        for session in kept & self._open.keys():
+            self._open[session].until = now + self._lease
+        return self._forget((before & self._open.keys()) - kept)
 
     async def keep(self, lost: Callable[[frozenset[str]], None]) -> None:
-        """Renew for as long as the gateway runs. `lost` is told of sessions whose leases were collected."""
+        """Renew for as long as the gateway runs.
+
+        `lost` is told of sessions to hang up: those whose leases were collected by somebody who thought us dead, and
+        all whose leases are about to end because the database does not answer.
+        """
+        pause = self._lease / 3
         while True:
-            await asyncio.sleep(self._lease.total_seconds() / 3)
+            await asyncio.sleep(pause.total_seconds())
             try:
                 gone = await self.renew()
             except Unreachable:
-                continue  # the rows' writing fails too, and tells; the next round may succeed before anything expires
+                soon = self._clock() + pause
+                gone = self._forget([name for name, share in self._open.items() if share.until and share.until <= soon])
             if gone:
                 lost(gone)
+
+    def _forget(self, sessions: Iterable[str]) -> frozenset[str]:
+        """Begin nothing more in these sessions."""
+        gone = frozenset(sessions)
+        for session in gone:
+            self._open.pop(session).until = self._clock()
+        return gone
 
     async def standings(self, key: Key, user: str | None = None) -> list[Standing]:
         """How the budgets stand that bind a session of this key and user."""
@@ -238,32 +278,31 @@ async def _collect(transaction: Transaction, now: datetime, key: str) -> None:
     # Deleted and read in one statement: a gateway that renews its leases in the same moment has them or has not.
     expired = await transaction.fetch(
         "DELETE FROM laconic_leases WHERE key_id = ?1 AND expires < ?2 RETURNING session, user_label, nanodollars,"
-        " tokens, ms, reserved_nanodollars, reserved_tokens, renewed, expires",
+        " tokens, ms, reserved_nanodollars, reserved_tokens, renewed",
         key,
         as_text(now),
     )
-    for lease in expired:
-        row = _lost(key, *lease)
-        if row is not None:
-            await insert(transaction, row)
+    for session, user, nano, tokens, ms, reserved_nano, reserved_tokens, renewed in expired:
+        lost = {
+            "nanodollars": nano if reserved_nano is None else min(nano, reserved_nano),
+            "tokens": tokens if reserved_tokens is None else min(tokens, reserved_tokens),
+            "ms": ms,
+        }
+        await _write_lost(transaction, key, session, user, lost, as_time(renewed))
 
 
-def _lost(key: str, session: str, user: str, *lease: Any) -> Row | None:
-    """What a session may have used when its gateway died, as a row; None if it held nothing."""
-    nano, tokens, ms, reserved_nano, reserved_tokens, renewed, expires = lease
-    reserved = {
-        "nanodollars": nano if reserved_nano is None else min(nano, reserved_nano),
-        "tokens": tokens if reserved_tokens is None else min(tokens, reserved_tokens),
-        "ms": ms,
-    }
-    at_most = {unit: amount for unit, amount in reserved.items() if amount}
+async def _write_lost(
+    transaction: Transaction, key: str, session: str, user: str, lost: Mapping[str, int], at: datetime
+) -> None:
+    """Write down what a session may have used and nobody will report; nothing if that is nothing."""
+    at_most = {unit: amount for unit, amount in lost.items() if amount > 0}
     if not at_most:
-        return None
-    return Row(
+        return
+    row = Row(
         session=session,
-        id=f"lost {expires}",
+        id=f"lost {as_text(at)}",
         kind="lost",
-        at=as_time(renewed),
+        at=at,
         status="lost",
         route="",
         model="",
@@ -278,6 +317,7 @@ def _lost(key: str, session: str, user: str, *lease: Any) -> Row | None:
         user=user or None,
         at_most=at_most,
     )
+    await insert(transaction, row)
 
 
 def _used_up(standing: Standing, key: Key) -> Refused:

@@ -56,6 +56,15 @@ class _Lane:
     def put(self, raws: Sequence[Raw]) -> None:
         self._waiting.extend(raws)
 
+    async def pass_on(self, raw: Raw) -> None:
+        """Put one there and flush, the short way."""
+        if self._waiting or self._pen.locked():
+            self._waiting.append(raw)
+            await self.flush()
+            return
+        async with self._pen:
+            await self._socket.send(raw)
+
     async def flush(self) -> None:
         """Send what waits here; returns when all of it has been taken."""
         async with self._pen:
@@ -64,7 +73,8 @@ class _Lane:
 
 
 class Pump:
-    """One session from its first message to its end. `writer` writes summaries; None: there are none.
+    """One session from its first message to its end. `writer` writes summaries; None: the service does, in
+    the session.
 
     `watch` is told of every batch, after it was carried out."""
 
@@ -94,9 +104,7 @@ class Pump:
         self._leaving: _Ours | None = None
         self._settled: asyncio.Event | None = None  # set when the app has gone and the last reply is over
         self._over: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
-        self._summaries = Summaries(
-            relay.session, writer=writer, say=self._say, tell=self._tell, done=self._stirred.set, now=now
-        )
+        self._summaries = Summaries(relay.session, writer=writer, tell=self._tell, done=self._stirred.set, now=now)
 
     async def run(self) -> Closed:
         """Until one side ends, or we do; both sockets are closed then. How it ended.
@@ -146,6 +154,9 @@ class Pump:
             raw = await self._service.recv()
             now = self._last = self._now()
             batch = self._relay.from_service(raw, now)
+            if batch is None:
+                await (self._to_app.pass_on(raw) if not self._behind else self._queue(raw))
+                continue
             await self._carry(batch)
             if batch.to_service:
                 self._stirred.set()
@@ -163,6 +174,9 @@ class Pump:
                 if left < 0:
                     raise _Ours(_POLICY, "too many messages")
             batch = self._relay.from_app(raw, now)
+            if batch is None:
+                await self._to_service.pass_on(raw)
+                continue
             await self._carry(batch)
             if batch.to_service:
                 await self._to_service.flush()
@@ -228,9 +242,10 @@ class Pump:
         finally:
             self._behind -= 1
 
-    def _say(self, event: dict[str, object]) -> None:
-        self._relay.session.from_app(msgspec.json.encode(event), self._now())
-        self._stirred.set()
+    async def _queue(self, raw: Raw) -> None:
+        """Sound that has to wait for the ledger: it comes after what its reply's beginning is the bill for."""
+        await self._carry(Batch(to_app=[raw]))
+        await self._to_app.flush()
 
     def _tell(self, notice: Notice) -> None:
         if self._watch is not None:
@@ -255,7 +270,7 @@ class Pump:
                 await self._to_app.flush()
             await self._app.close(closed.code, closed.reason)
         if self._relay.session.conversation.responding and not reading.done():
-            self._say({"type": "response.cancel"})
+            self._relay.session.from_app(b'{"type":"response.cancel"}', self._now())
             await self._settle(reading)
         await self._service.close(1000, "")
 

@@ -11,13 +11,14 @@ Nothing here waits, reads a clock or opens anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from laconic.actions import Charged, Notice, Summarise, ToApp, ToService, Transcribed
-from laconic.events import Raw
+from laconic.actions import Action, Charged, Notice, Summarise, ToApp, ToService, Transcribed
+from laconic.dialects import Dialect
+from laconic.events import Raw, ResponseOutputAudioDelta
 from laconic.gateway.books import Row
 from laconic.items import Wire
 from laconic.meter import Cost
@@ -30,8 +31,17 @@ Recorder = Callable[[Raw, Sender, float], None]
 """Takes every message as the service got or sent it, with who said it and when."""
 
 
+_APPEND = b'"input_audio_buffer.append"'
+_BEGINNING = 128
+"""Characters in which a message says what it is, unless somebody writes the sound first."""
+
+
 class Translation(Protocol):
     """From the app's dialect to the session's, and from the service's to the app's."""
+
+    app: Dialect
+    service: Dialect
+    """As far as the service has shown it."""
 
     def to_session(self, raw: Raw) -> Raw: ...
 
@@ -87,19 +97,29 @@ class Relay:
 
     # --- what arrives ----------------------------------------------------------------------------------------
 
-    def from_service(self, raw: Raw, now: float) -> Batch:
-        """A message arrived from the service."""
+    def from_service(self, raw: Raw, now: float) -> Batch | None:
+        """A message arrived from the service. None: it is sound, to be passed on as it came, and that is all."""
         if self._record is not None:
             self._record(raw, "service", now)
         self.session.from_service(raw, now)
-        return self.drain(now)
+        actions = [*self.session.actions()]
+        if len(actions) == 1 and self._translation is None:
+            only = actions[0]
+            if type(only) is ToApp and type(only.event) is ResponseOutputAudioDelta and only.raw is raw:
+                return None
+        return self._batch(actions, now)
 
-    def from_app(self, raw: Raw, now: float) -> Batch:
-        """A message arrived from the app, in its own dialect."""
+    def from_app(self, raw: Raw, now: float) -> Batch | None:
+        """A message arrived from the app, in its own dialect. None: as `from_service`."""
         if self._translation is not None:
             raw = self._translation.to_session(raw)
         self.session.from_app(raw, now)
-        return self.drain(now, sender="app")
+        actions = [*self.session.actions()]
+        if len(actions) == 1 and self._record is None:
+            only = actions[0]
+            if type(only) is ToService and only.raw is raw and _is_append(raw):
+                return None
+        return self._batch(actions, now, sender="app")
 
     def tick(self, now: float) -> Batch:
         """The session's deadline passed."""
@@ -130,10 +150,14 @@ class Relay:
 
     # --- what goes out ---------------------------------------------------------------------------------------
 
-    def drain(self, now: float, sender: Sender = "laconic") -> Batch:
-        """What the session wants done. `sender`: who said the first message to the service; the rest is ours."""
+    def drain(self, now: float) -> Batch:
+        """What the session wants done, though nobody has spoken."""
+        return self._batch(self.session.actions(), now)
+
+    def _batch(self, actions: Iterable[Action], now: float, sender: Sender = "laconic") -> Batch:
+        """`sender`: who said the first message to the service; the rest is ours."""
         batch = Batch()
-        for action in self.session.actions():
+        for action in actions:
             match action:
                 case ToApp(raw):
                     if self._translation is None:
@@ -155,7 +179,14 @@ class Relay:
                     batch.asks.append(action)
                 case Notice():
                     batch.notices.append(action)
+        self._drop_what_is_not_needed()
         return batch
+
+    def _drop_what_is_not_needed(self) -> None:
+        """Once the service has shown that it speaks as the app does, nothing is translated any more."""
+        translation = self._translation
+        if translation is not None and translation.app == translation.service and self.session.conversation.settings:
+            self._translation = None
 
     # --- the ledger's rows -----------------------------------------------------------------------------------
 
@@ -200,3 +231,8 @@ class Relay:
         """A name for what a service gave none: in the ledger every row has one."""
         self._nameless += 1
         return f"nameless {self._nameless}"
+
+
+def _is_append(raw: Raw) -> bool:
+    beginning = raw[:_BEGINNING]
+    return _APPEND in (beginning if isinstance(beginning, bytes) else beginning.encode())

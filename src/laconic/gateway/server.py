@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -22,11 +23,15 @@ from uuid import uuid4
 
 from aiohttp import ClientSession, web
 
+from laconic.client.chat_endpoints import ChatEndpoint
 from laconic.client.endpoints import Endpoint, provider
 from laconic.errors import LaconicError, Refused
 from laconic.gateway.admission import Admission, Guest
 from laconic.gateway.asked import BETA_PATHS, PATHS, Asked, asked, keys_offered, same_origin
 from laconic.gateway.books import NO_BOOKS
+from laconic.gateway.call_doors import CallDoors
+from laconic.gateway.calls import Calls, Dial
+from laconic.gateway.eyes import Eyes, Look
 from laconic.gateway.office import Office
 from laconic.gateway.pump import Pump, error_event
 from laconic.gateway.relay import Entry, Recorder, Relay
@@ -54,7 +59,7 @@ class Gateway:
 
     `admission`: who may come in; None: anybody. `office`: where books are kept; None: they are not. `simulator`: where
     the stand-in is, if a route leads there. `record` makes a recorder for a session's name, `tell` takes lines for the
-    gateway's owner.
+    gateway's owner, `eyes` look on.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class Gateway:
         origins: Collection[str] = (),
         record: Callable[[str], Recorder] | None = None,
         tell: Told | None = None,
+        eyes: Eyes | None = None,
         simulator: str | None = None,
     ) -> None:
         self._routes = routes
@@ -78,8 +84,10 @@ class Gateway:
         self._origins = frozenset(origins)
         self._record = record
         self._tell = tell or _silence
+        self._eyes = eyes or Eyes(time.monotonic)
         self._simulator = simulator
         self._dialler: ClientSession | None = None
+        self._call_doors: CallDoors | None = None
         self._sittings: dict[str, Pump] = {}
         self._leaving = False
         self._empty = asyncio.Event()
@@ -91,6 +99,9 @@ class Gateway:
         """Listen until the block is left; yields the port, a free one for 0. Raises OSError if it is taken."""
         async with AsyncExitStack() as open_things:
             self._dialler = await open_things.enter_async_context(dialler())
+            calls = Calls(self._dialler)
+            open_things.push_async_callback(calls.close)
+            self._call_doors = CallDoors(self, calls)
             runner = web.AppRunner(
                 self.application(), access_log=None, shutdown_timeout=1.0, max_field_size=HEADER_BYTES
             )
@@ -121,7 +132,11 @@ class Gateway:
         application = web.Application(middlewares=[_json_errors])
         for path in (*PATHS, *BETA_PATHS):
             application.router.add_get(path, self._knock, allow_head=False)
-        application.router.add_post("/v1/realtime/client_secrets", self._mint)
+            application.router.add_post(f"{path}/client_secrets", self._mint)
+        if self._call_doors is not None:
+            self._call_doors.add_to(application)
+        if self._eyes.metrics is not None:
+            application.router.add_get("/metrics", self._measured)
         application.router.add_get("/healthz", self._healthy)
         application.router.add_get("/readyz", self._ready)
         return application
@@ -159,6 +174,11 @@ class Gateway:
             return web.json_response({"status": "closing"}, status=503, headers={"Retry-After": _RETRY_S})
         return web.json_response({"status": "ok"})
 
+    async def _measured(self, request: web.Request) -> web.Response:
+        assert self._eyes.metrics is not None
+        text, kind = self._eyes.metrics.text()
+        return web.Response(body=text, headers={"Content-Type": kind})
+
     async def _mint(self, request: web.Request) -> web.Response:
         """A client secret, for whoever has a key; a secret is not enough to make others."""
         guest = await self._admission.admit(keys_offered(request))
@@ -168,15 +188,35 @@ class Gateway:
         status, answer = self._admission.secrets.answer(await request.read(), key)
         return web.json_response(answer, status=status)
 
-    async def _knock(self, request: web.Request) -> web.StreamResponse:
-        """Before the 101: who may not come in is told so here."""
+    async def enter(self, request: web.Request) -> Guest | web.Response:
+        """Who this is, or the refusal."""
         if self._leaving:
+            self._eyes.refused("closing")
             return _refusal(503, "gateway_closing", "The gateway is closing.", {"Retry-After": _RETRY_S})
         if not same_origin(request, self._origins):
+            self._eyes.refused("origin")
             return _refusal(403, "origin_not_allowed", "Pages of this origin may not use this gateway.")
         guest = await self._admission.admit(keys_offered(request))
         if guest is None:
+            self._eyes.refused("key")
             return _refusal(401, "invalid_api_key", "Incorrect API key provided.")
+        return guest
+
+    def allows(self, request: web.Request) -> str | None:
+        """The origin of another page, if it may use the gateway."""
+        origin = request.headers.get("Origin")
+        return origin if origin in self._origins or "*" in self._origins else None
+
+    def endpoint(self, model: str | None) -> Endpoint | None:
+        """Where this model is served; None for one that is not. Raises LaconicError."""
+        route = self._routes.find(model)
+        return None if route is None else route.endpoint(model, env=self._env, simulator=self._simulator)
+
+    async def _knock(self, request: web.Request) -> web.StreamResponse:
+        """Before the 101: who may not come in is told so here."""
+        guest = await self.enter(request)
+        if isinstance(guest, web.Response):
+            return guest
         ws = web.WebSocketResponse(
             protocols=("realtime",),
             compress=False,
@@ -189,18 +229,26 @@ class Gateway:
         if not ws.can_prepare(request):
             return _refusal(426, "upgrade_required", "This address speaks WebSocket.", {"Upgrade": "websocket"})
         await ws.prepare(request)
-        await self._serve(WebSocket(ws), asked(request), guest)
+        app, wants = WebSocket(ws), asked(request)
+        if self._call_doors is None or not await self._call_doors.joined(app, wants, guest):
+            await self.serve(app, wants, guest, self._dial)
         return ws
 
-    async def _serve(self, app: WebSocket, wants: Asked, guest: Guest) -> None:
-        """One session, from its 101 to its end."""
+    async def _dial(self, there: Endpoint) -> Socket:
+        assert self._dialler is not None
+        return WebSocket(await connect(self._dialler, there))
+
+    async def serve(self, app: Socket, wants: Asked, guest: Guest, dial: Dial) -> None:
+        """One session, from its 101 to its end; `dial` connects to the service."""
         if wants.model is None and guest.grant is not None:
             wants = replace(wants, model=guest.grant.model)
         route = self._routes.find(wants.model)
         if wants.model is None and not wants.beside and (route is None or route.model is None):
+            self._eyes.refused("model")
             await _turn_away(app, "missing_model", "You must provide a model parameter.")
             return
         if route is None or not (guest.key is None or guest.key.allows(wants.model or route.model or "")):
+            self._eyes.refused("model")
             message = f"The model '{wants.model}' does not exist or you do not have access to it."
             await _turn_away(app, "model_not_found", message)
             return
@@ -208,47 +256,70 @@ class Gateway:
         try:
             share = await self._office.limits.open(name, guest.key, wants.user) if self._office is not None else None
         except Refused as refused:
+            self._eyes.refused("budget")
             await _turn_away(app, "insufficient_quota", refused.sentence)
             return
         try:
-            await self._relayed(name, app, route, wants, guest)
+            await self._relayed(name, app, route, wants, guest, dial)
         finally:
             if share is not None:
                 await share.close()
 
-    async def _relayed(self, name: str, app: WebSocket, route: Route, wants: Asked, guest: Guest) -> None:
+    async def _relayed(self, name: str, app: Socket, route: Route, wants: Asked, guest: Guest, dial: Dial) -> None:
         """One session for which everything is granted: dial, and carry."""
-        assert self._dialler is not None
         try:
             there = route.endpoint(wants.model, env=self._env, simulator=self._simulator, beside=wants.beside)
-            service: Socket = WebSocket(await connect(self._dialler, there))
+            began = time.monotonic()
+            service = await dial(there)
+            connect_s = time.monotonic() - began
             if guest.grant is not None:
                 service = await preset(service, guest.grant.session)
-            pump = self._pump(name, app, service, route, there, wants, guest)
+            chat = route.chat(there, self._env)
         except Closed as closed:
             await app.close(sendable(closed.code), closed.reason)
             return
         except LaconicError as error:
+            self._eyes.refused("service")
             self._tell(error.sentence)
             message = "The gateway could not reach the service behind it. Please try again later."
             await app.send(error_event("server_error", "service_unreachable", message))
             await app.close(1011, "service unreachable")
             return
+        key = guest.key.id if guest.key is not None else None
+        model = there.model or wants.model or ""
+        look = self._eyes.session(
+            name, route=route.name, model=model, provider=provider(there.url), key=key, connect_s=connect_s
+        )
+        pump = self._pump(name, look.app(app), look.service(service), route, there, wants, guest, chat, look)
+        await self._sit(name, pump, look)
+
+    async def _sit(self, name: str, pump: Pump, look: Look) -> None:
+        """Carry a session to its end."""
         self._sittings[name] = pump
         if self._leaving:
             pump.leave(1001, "the gateway is closing")
+        closed: Closed | None = None
         try:
-            await pump.run()
+            closed = await pump.run()
         except LaconicError as error:
             self._tell(error.sentence)
         finally:
             del self._sittings[name]
             self._empty.set()
+            look.closed(closed)
 
     def _pump(
-        self, name: str, app: Socket, service: Socket, route: Route, there: Endpoint, wants: Asked, guest: Guest
+        self,
+        name: str,
+        app: Socket,
+        service: Socket,
+        route: Route,
+        there: Endpoint,
+        wants: Asked,
+        guest: Guest,
+        chat: ChatEndpoint | None,
+        look: Look,
     ) -> Pump:
-        chat = route.chat(there, self._env)
         numbers = count(1)
         prefix = f"laconic_{name[-12:]}"
         session = Session(
@@ -285,10 +356,11 @@ class Gateway:
             writer=route.writer(chat),
             bounds=route.bounds,
             now=loop.time,
+            watch=look.noticed,
         )
 
 
-async def _turn_away(app: WebSocket, code: str, message: str) -> None:
+async def _turn_away(app: Socket, code: str, message: str) -> None:
     """As services do it."""
     await app.send(error_event("invalid_request_error", code, message))
     await app.close(3000, f"invalid_request_error.{code}")

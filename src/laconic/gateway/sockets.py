@@ -71,8 +71,10 @@ class WebSocket:
         raise Closed(self._ws.close_code or 1006, str(error) if error is not None else "")
 
     async def send(self, raw: Raw) -> None:
-        with suppress(ConnectionError):
+        try:
             await self._ws.send_frame(raw if isinstance(raw, bytes) else raw.encode(), WSMsgType.TEXT)
+        except ConnectionError:
+            return
 
     async def close(self, code: int, reason: str) -> None:
         with suppress(TimeoutError):  # then aiohttp has dropped the connection

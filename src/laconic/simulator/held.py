@@ -14,6 +14,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from laconic import rejections
 from laconic.items import Item, Wire
 from laconic.simulator.rejected import Rejected
 from laconic.simulator.sound import BYTES_PER_MS, decoded
@@ -90,11 +91,7 @@ class Held:
         """Put a client's item where it asks for: None at the end, `root` first, else behind that id."""
         wanted: object = cast(Wire, wire).get("id") if isinstance(wire, dict) else None
         if isinstance(wanted, str) and self.get(wanted) is not None:
-            raise Rejected(
-                "item_create_duplicate_item_id",
-                f"Error creating item: an item with id '{wanted}' already exists.",
-                "item.id",
-            )
+            raise Rejected.of(rejections.duplicate_item(wanted))
         item = self.read(wire, sound_kind)
         place = len(self.items)
         if previous == "root":
@@ -102,12 +99,7 @@ class Held:
         elif previous is not None:
             if (before := self.place(previous)) is None:
                 self._sounds.pop(item.id, None)
-                # The code is a guess after its siblings: none was recorded.
-                raise Rejected(
-                    "item_create_invalid_previous_item_id",
-                    f"Error creating item: the previous item with id '{previous}' does not exist.",
-                    "previous_item_id",
-                )
+                raise Rejected.of(rejections.unknown_previous_item(previous))
             place = before + 1
         self.items.insert(place, item)
         return item
@@ -165,12 +157,9 @@ class Held:
             raise Rejected.no_item("truncate", item_id)
         part = item.parts[content_index] if 0 <= content_index < len(item.parts) else None
         if part is None or part.kind != "output_audio" or item.in_progress or audio_end_ms <= 0:
-            # The words and the missing code as captured on the wire for a user's item.
-            raise Rejected(None, "Only model output audio messages can be truncated")
+            raise Rejected.of(rejections.not_a_reply())
         if audio_end_ms > part.audio_ms:
-            raise Rejected(
-                "invalid_value", f"Audio content of {part.audio_ms}ms is already shorter than {audio_end_ms}ms"
-            )
+            raise Rejected.of(rejections.already_shorter(part.audio_ms, audio_end_ms))
         part.audio_ms = audio_end_ms
         part.text = None
         sounding = self._sounds[item_id][content_index]

@@ -1,12 +1,14 @@
 """What the service says no to, and the words and codes it uses.
 
 There is no official list. The codes are those of PROTOCOL.md section 8; where a message was seen on the wire it is
-the one seen, because clients match on it; the rest is our wording and says so.
+the one seen, because clients match on it; the rest is our wording and says so. What is said of items is in
+rejections.py, because the engine has to say the same.
 """
 
 from __future__ import annotations
 
 from laconic.items import Wire
+from laconic.rejections import Rejection, unknown_item
 
 __all__ = ["Rejected"]
 
@@ -22,13 +24,11 @@ class Rejected(Exception):
 
     def to_wire(self, event_id: str | None) -> Wire:
         """The `error` object of the `error` event, answering the client event `event_id`."""
-        return {
-            "type": "invalid_request_error",
-            "code": self.code,
-            "message": self.message,
-            "param": self.param,
-            "event_id": event_id,
-        }
+        return Rejection(self.code, self.message, self.param).to_wire(event_id)
+
+    @classmethod
+    def of(cls, why: Rejection) -> Rejected:
+        return cls(why.code, why.message, why.param)
 
     @classmethod
     def value(cls, param: str, value: object, wanted: str) -> Rejected:
@@ -45,5 +45,4 @@ class Rejected(Exception):
     @classmethod
     def no_item(cls, verb: str, item_id: str) -> Rejected:
         """`verb`: delete, retrieve or truncate."""
-        doing = {"delete": "deleting", "retrieve": "retrieving", "truncate": "truncating"}[verb]
-        return cls(f"item_{verb}_invalid_item_id", f"Error {doing} item: the item with id '{item_id}' does not exist.")
+        return cls.of(unknown_item(verb, item_id))

@@ -131,8 +131,8 @@ class Running:
             for leg in list(self._legs):
                 try:
                     await leg.send(message)
-                except ConnectionClosed:  # its own reader notices, too
-                    self._legs.remove(leg)
+                except ConnectionClosed:
+                    pass  # its reader notices, and takes it off
 
     async def _close(self, code: int, reason: str) -> None:
         for leg in list(self._legs):

@@ -74,6 +74,16 @@ _JAPANESE: list[tuple[str, str]] = [
         "a reply came in writing though sound was asked for; it is asked for again",
         "返事が音声でなく文字で来たため、取り消してもう一度求めます",
     ),
+    # summaries that could not be had
+    (r"no summary: the service refused to write one \((.*)\)", "要約できません。サービスに断られました（{1}）。"),
+    (
+        r"no summary: the service wrote none within (\d+) s",
+        "要約できません。サービスが{1}秒以内に要約を書きませんでした。",
+    ),
+    (
+        r"no summary: the service's own ended as (\w+)",
+        "要約できません。サービス自身の要約が最後まで書かれませんでした。",
+    ),
 ]
 
 

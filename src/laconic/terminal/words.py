@@ -100,6 +100,15 @@ TABLE: dict[str, tuple[str, str]] = {
         "内蔵の代役サービスと話します。課金はありません。表示する料金は{model}の場合の額です。",
     ),
     "talking_to": ("Talking to {service}, model {model}.", "{service}のモデル{model}と話します。"),
+    "joined": (
+        "Joined call {call} at {service}. What was said before stays as it is; Ctrl-C leaves, and the call goes on.",
+        "{service}の通話{call}に参加しました。参加前の発言はそのままにします。Ctrl-Cで抜けても通話は続きます。",
+    ),
+    "no_model": (
+        "No --model was given, so prices are unknown until the service names its model.",
+        "--modelの指定がないため、サービスがモデル名を知らせるまで料金はわかりません。",
+    ),
+    "call_over": ("The call is over.", "通話が終わりました。"),
     "caller": ("The caller is a recording: scenario “{name}”.", "話し手は録音です: シナリオ「{name}」。"),
     "input_file": ("The caller is a recording: {path}.", "話し手は録音です: {path}。"),
     "output_file": ("The replies' sound goes to {path}.", "返事の音声は{path}に保存します。"),

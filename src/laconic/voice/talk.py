@@ -148,7 +148,6 @@ class Talk:
         self._summaries = Summaries(
             session,
             writer=writer,
-            say=self._say,
             tell=lambda notice: view.notice(notice, clock.now()),
             done=self._act,
             now=clock.now,
@@ -368,8 +367,6 @@ class Talk:
     # --- from the service ------------------------------------------------------------------------------------
 
     def _follow(self, event: ev.Event, now: float) -> None:
-        if self._summaries.read(event):
-            return
         match event:
             case ev.InputAudioBufferSpeechStarted():
                 self._silence()  # first of all: every millisecond here is one the caller is talked over

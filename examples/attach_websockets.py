@@ -1,0 +1,44 @@
+"""A spoken conversation over a bare WebSocket of the `websockets` library. The two lines are marked.
+
+    OPENAI_API_KEY=… python examples/attach_websockets.py wss://api.openai.com/v1/realtime?model=gpt-realtime
+
+The caller is a recorded one; give the address that `laconic simulate` prints, and nothing is billed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+
+from speech import CHUNK_MS, SETTINGS, said
+from websockets.asyncio.client import ClientConnection, connect
+
+import laconic  # 1
+
+
+async def speak(connection: ClientConnection, sentence: int) -> None:
+    for message in said(sentence):
+        await connection.send(message)
+        await asyncio.sleep(CHUNK_MS / 1000)
+
+
+async def main(url: str) -> None:
+    key = {"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'any')}"}
+    async with connect(url, additional_headers=key) as connection:
+        connection = laconic.attach(connection, memory="last:5", budget="$2")  # 2
+        await connection.send(SETTINGS)
+        for sentence in range(3):
+            speaking = asyncio.create_task(speak(connection, sentence))
+            async for message in connection:
+                event = json.loads(message)
+                if event["type"] == "response.output_audio_transcript.done":
+                    print("reply:", event["transcript"])
+                elif event["type"] == "response.done":
+                    break
+            await speaking
+        print(f"{connection.laconic.meter.total}; {connection.laconic.why()}")
+
+
+asyncio.run(main(sys.argv[1]))

@@ -1,0 +1,503 @@
+"""What an attached connection still is, and what it can do: each library's ways, threads, late joining, summaries."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+import warnings
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import websockets
+from openai import AsyncOpenAI, OpenAI
+from quick import quick_stand_in, quick_stand_in_thread
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection as SyncClientConnection
+from websockets.sync.client import connect as sync_connect
+
+import laconic
+from laconic.client.attach import Made
+from laconic.client.attached_websockets import attach_async, attach_sync
+from laconic.client.desk import Desk
+from laconic.errors import BadInput
+from laconic.session import EditFailed, Forgot, MemoryTold, Notice, Session
+from laconic.simulator.chat import Chat
+from laconic.simulator.faults import Faults
+from laconic.simulator.server import StandIn
+
+WRITTEN: Any = {"type": "realtime", "output_modalities": ["text"]}
+
+
+@pytest.fixture(autouse=True)
+def nobodys_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("LACONIC_SUMMARY_URL", "LACONIC_SUMMARY_MODEL", "LACONIC_SUMMARY_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+
+def message(text: str) -> Any:
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
+def created(text: str) -> str:
+    return json.dumps({"type": "conversation.item.create", "item": message(text)})
+
+
+RESPOND = json.dumps({"type": "response.create"})
+UPDATE = json.dumps({"type": "session.update", "session": WRITTEN})
+
+
+def held(standin: StandIn, session: int = -1) -> list[str]:
+    return [item.id for item in standin.services[session].conversation]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - what is waited for happens in a server nobody can ask
+            await asyncio.sleep(0.005)
+
+
+# --- each library's own ways ----------------------------------------------------------------------------------------
+
+
+async def test_what_websockets_takes_it_still_takes() -> None:
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        connection = laconic.attach(given, memory="everything")
+        assert json.loads(await connection.recv(decode=False))["type"] == "session.created"
+
+        async def fragments() -> AsyncIterator[str]:
+            yield created("Said in")[:20]
+            yield created("Said in")[20:]
+
+        await connection.send(fragments())
+        await connection.send([created("two pieces")[:9], created("two pieces")[9:]])
+        await connection.send([created("bytes").encode()[:9], created("bytes").encode()[9:]])
+        await connection.send(bytearray(created("as binary").encode()))
+        await connection.send(created("as text").encode(), text=True)
+        texts: list[str] = []
+        while len(texts) < 5:
+            async for whole in connection.recv_streaming(decode=True):
+                event = json.loads(whole)
+                if event["type"] == "conversation.item.added":
+                    texts.append(event["item"]["content"][0]["text"])
+        assert texts == ["Said in", "two pieces", "bytes", "as binary", "as text"]
+        for wrong in ({"type": "response.create"}, 7, ["a", b"b"]):
+            with pytest.raises(TypeError):
+                await connection.send(wrong)
+
+
+def test_what_sync_websockets_takes_it_still_takes() -> None:
+    with quick_stand_in_thread() as standin, sync_connect(standin.url) as given:
+        connection = laconic.attach(given, memory="everything")
+        [greeting] = connection.recv_streaming(decode=True)
+        assert json.loads(greeting)["type"] == "session.created"
+        with pytest.raises(TimeoutError, match=r"timed out in 0.1s"):
+            connection.recv(timeout=0.1)
+        with pytest.raises(TimeoutError):
+            connection.recv(timeout=0)
+        connection.send([created("In")[:9], created("In")[9:]])
+        connection.send(created("bytes").encode())
+        assert [json.loads(connection.recv(5))["item"]["content"][0]["text"] for _ in range(4)] == ["In"] * 2 + [
+            "bytes"
+        ] * 2
+        for wrong in ({"type": "response.create"}, 7, ["a", b"b"]):
+            with pytest.raises(TypeError):
+                connection.send(wrong)
+
+
+async def test_what_aiohttp_takes_it_still_takes() -> None:
+    async with quick_stand_in() as standin, aiohttp.ClientSession() as http:
+        async with http.ws_connect(standin.url) as given:
+            connection = laconic.attach(given, memory="everything")
+            assert json.loads(await connection.receive_str())["type"] == "session.created"
+            await connection.send_bytes(created("as binary").encode())
+            await connection.send_frame(created("as a frame").encode(), aiohttp.WSMsgType.TEXT)
+            await connection.send_frame(b"", aiohttp.WSMsgType.PING)
+            told = [await connection.receive_json() for _ in range(4)]
+            assert [event["item"]["content"][0]["text"] for event in told[::2]] == ["as binary", "as a frame"]
+            with pytest.raises(TimeoutError):
+                await connection.receive(timeout=0.05)
+            for send, wrong in ((connection.send_str, b"bytes"), (connection.send_bytes, "text")):
+                with pytest.raises(TypeError):
+                    await send(wrong)  # pyright: ignore[reportArgumentType]
+            await connection.close()
+            assert (await connection.receive()).type is aiohttp.WSMsgType.CLOSED
+            assert connection.laconic.session.ended
+        async with http.ws_connect(standin.url, decode_text=False) as given:
+            connection = laconic.attach(given)
+            assert isinstance((await connection.receive()).data, bytes)
+
+
+async def test_closing_and_being_closed_are_the_librarys_own() -> None:
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        connection = laconic.attach(given)
+        await connection.recv()
+        await connection.close(1000, "enough")
+        with pytest.raises(websockets.ConnectionClosedOK):
+            await connection.recv()
+        with pytest.raises(websockets.ConnectionClosedOK):
+            await connection.send(RESPOND)
+        assert connection.laconic.session.ended
+    async with quick_stand_in(faults=lambda: Faults(drop_after=2)) as standin, connect(standin.url) as given:
+        connection = laconic.attach(given)
+        await connection.send(RESPOND)
+        with pytest.raises(websockets.ConnectionClosedError):
+            async for _ in connection:
+                pass
+        assert connection.close_code == 1006
+
+
+def test_a_sync_connection_that_breaks_says_so_and_its_engine_ends() -> None:
+    with (
+        quick_stand_in_thread(faults=lambda: Faults(drop_after=2)) as standin,
+        sync_connect(standin.url) as given,
+    ):
+        connection = laconic.attach(given)
+        connection.send(RESPOND)
+        with pytest.raises(websockets.ConnectionClosedError):
+            list(connection)
+        assert connection.laconic.session.ended
+
+
+async def test_an_aiohttp_connection_that_breaks_is_closed_as_ever() -> None:
+    async with (
+        quick_stand_in(faults=lambda: Faults(drop_after=2)) as standin,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(standin.url) as given,
+    ):
+        connection = laconic.attach(given)
+        await connection.send_str(RESPOND)
+        assert [message.type async for message in connection][-1] is aiohttp.WSMsgType.TEXT
+        assert connection.closed
+        assert connection.laconic.session.ended
+
+
+# --- when and from where -----------------------------------------------------------------------------------------
+
+
+async def test_receiving_may_be_broken_off_at_any_time_and_nothing_is_lost() -> None:
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        connection = laconic.attach(given, memory="last:2")
+        await connection.send(UPDATE)
+        names: list[str] = []
+        for n in range(4):
+            await connection.send(created(f"Sentence {n}."))
+            await connection.send(RESPOND)
+            while names.count("response.done") <= n:
+                try:
+                    names.append(json.loads(await asyncio.wait_for(connection.recv(), 0.001))["type"])
+                except TimeoutError:
+                    continue
+        assert names.count("conversation.item.added") == 8
+        assert "conversation.item.deleted" not in names
+
+
+async def test_attached_late_it_learns_from_what_comes() -> None:
+    """`session.created` and a first exchange were received by nobody here."""
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        for said in (UPDATE, created("Before."), RESPOND):
+            await given.send(said)
+        async for raw in given:
+            if json.loads(raw)["type"] == "response.done":
+                break
+        before = held(standin)
+        connection = laconic.attach(given, memory="last:2")
+        assert connection.laconic.conversation.answers_by_itself is False
+        names: list[str] = []
+        for n in range(4):
+            await connection.send(created(f"Sentence {n}."))
+            await connection.send(RESPOND)
+            async for raw in connection:
+                names.append(json.loads(raw)["type"])
+                if names[-1] == "response.done":
+                    break
+        assert "session.created" not in names
+        assert connection.laconic.conversation.answers_by_itself  # as sessions begin
+        assert len(connection.laconic.meter.responses) == 4
+        assert not connection.laconic.meter.total.unknown  # the address named the model
+        await connection.send(json.dumps({"type": "input_audio_buffer.clear"}))
+        async with asyncio.timeout(5):
+            while json.loads(await connection.recv())["type"] != "input_audio_buffer.cleared":
+                pass
+        assert held(standin)[:2] == before
+        assert len(held(standin)) <= 6
+
+
+async def test_an_app_that_does_not_receive_for_long_is_not_taken_for_a_service_that_does_not_answer() -> None:
+    """The answers to edits are there, unread. A session that is told of no answer in 50 ms would give up."""
+    notices: list[Notice] = []
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        connection = attach_async(given, impatient(notices))
+        await connection.send(UPDATE)
+        for n in range(5):
+            await connection.send(created(f"Sentence {n}."))
+            await connection.send(RESPOND)
+            async for raw in connection:
+                if json.loads(raw)["type"] == "response.done":
+                    break
+            await asyncio.sleep(0.12)
+        assert not [notice for notice in notices if isinstance(notice, EditFailed)]
+        assert [notice for notice in notices if isinstance(notice, Forgot)]
+        last = json.loads(await connection.recv())  # what came after the bill, long read over
+        assert last["type"] == "rate_limits.updated"
+        assert not [notice for notice in notices if isinstance(notice, EditFailed)]
+
+
+def impatient(notices: list[Notice]) -> Callable[[str, Mapping[str, str]], Made]:
+    """An engine that gives a service 50 ms to answer an edit."""
+
+    def making(url: str, headers: Mapping[str, str]) -> Made:
+        numbers = iter(range(10_000))
+        session = Session(
+            ids=lambda: f"edit_{next(numbers)}", memory="last:2", model="gpt-realtime", ack_timeout_s=0.05
+        )
+        return Made(Desk(session, url=url, on_notice=notices.append), None)
+
+    return making
+
+
+async def test_an_edit_that_is_never_answered_is_given_up_while_the_app_waits() -> None:
+    notices: list[Notice] = []
+    faults = Faults.named(["ignore=delete"])
+    async with quick_stand_in(faults=lambda: faults) as standin, connect(standin.url) as given:
+        connection = attach_async(given, impatient(notices))
+        await connection.send(UPDATE)
+        for n in range(3):
+            await connection.send(created(f"Sentence {n}."))
+            await connection.send(RESPOND)
+            async for raw in connection:
+                if json.loads(raw)["type"] == "response.done":
+                    break
+        reading = asyncio.create_task(_read_on(connection))
+        await until(lambda: any(isinstance(notice, EditFailed) for notice in notices))
+        reading.cancel()
+
+
+async def _read_on(connection: ClientConnection) -> None:
+    async for _ in connection:
+        pass
+
+
+def test_among_threads_an_edit_that_is_never_answered_is_given_up_too() -> None:
+    notices: list[Notice] = []
+    faults = Faults.named(["ignore=delete"])
+    with quick_stand_in_thread(faults=lambda: faults) as standin, sync_connect(standin.url) as given:
+        connection = attach_sync(given, impatient(notices))
+        connection.send(UPDATE)
+        for n in range(3):
+            connection.send(created(f"Sentence {n}."))
+            connection.send(RESPOND)
+            for raw in connection:
+                if json.loads(raw)["type"] == "response.done":
+                    break
+        until_s = time.monotonic() + 10
+        while not any(isinstance(notice, EditFailed) for notice in notices) and time.monotonic() < until_s:
+            with suppress(TimeoutError):
+                connection.recv(timeout=0.2)
+        assert any(isinstance(notice, EditFailed) for notice in notices)
+
+
+def test_among_threads_several_may_send_while_one_receives() -> None:
+    with quick_stand_in_thread() as standin, sync_connect(standin.url) as given:
+        connection = laconic.attach(given, memory="last:3")
+        entered = threading.Semaphore(0)
+        names: Counter[str] = Counter()
+
+        def receive(connection: SyncClientConnection = connection) -> None:
+            for raw in connection:
+                name = json.loads(raw)["type"]
+                names[name] += 1
+                if name == "conversation.item.done":
+                    entered.release()
+
+        def send(who: int) -> None:
+            for n in range(20):
+                connection.send(created(f"{who} says {n}."))
+
+        threads = [threading.Thread(target=send, args=(who,)) for who in range(3)]
+        receiving = threading.Thread(target=receive)
+        for thread in (receiving, *threads):
+            thread.start()
+        for _ in range(60):
+            assert entered.acquire(timeout=10)
+        connection.close()
+        for thread in (receiving, *threads):
+            thread.join(10)
+        assert names["conversation.item.done"] == 60
+        assert "error" not in names
+
+
+# --- what the engine offers ----------------------------------------------------------------------------------------
+
+
+async def test_what_was_not_heard_is_cut_off_without_a_word_of_the_app() -> None:
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        connection = laconic.attach(given, memory="everything")
+        await connection.send(RESPOND)
+        names: list[str] = []
+        async for raw in connection:
+            names.append(json.loads(raw)["type"])
+            if names[-1] == "response.done":
+                break
+        [reply] = standin.services[0].conversation
+        connection.laconic.pin(reply.id)
+        connection.laconic.heard(reply.id, 300, stopped=True)
+        reading = asyncio.create_task(_read_on(connection))
+        await until(lambda: reply.parts[0].audio_ms == 300)
+        reading.cancel()
+        assert "conversation.item.truncated" not in names
+        assert "everything" in repr(connection.laconic).lower()
+
+
+async def test_summaries_are_written_over_http_with_the_same_key() -> None:
+    async with quick_stand_in(keys=["good"]) as standin:
+        client = AsyncOpenAI(base_url=standin.base_url.replace("ws:", "http:"), api_key="good")
+        async with client.realtime.connect(model="gpt-realtime") as given:
+            connection = laconic.attach(given, memory="summary:120:40")
+            await connection.session.update(session=WRITTEN)  # pyright: ignore[reportArgumentType]
+            for n in range(8):
+                await connection.conversation.item.create(item=message(f"Sentence {n}, with quite some words in it."))  # pyright: ignore[reportArgumentType]
+                await connection.response.create()
+                async for event in connection:
+                    if event.type == "response.done":
+                        break
+            reading = asyncio.create_task(_drain(connection))
+            await until(lambda: "summary" in [entry.kind for entry in connection.laconic.meter.responses])
+            await until(lambda: standin.services[0].conversation[0].role == "system")
+            reading.cancel()
+            assert standin.chat.asked
+
+
+async def _drain(connection: Any) -> None:
+    async for _ in connection:
+        pass
+
+
+def test_among_threads_summaries_are_written_too() -> None:
+    with quick_stand_in_thread() as standin, sync_connect(standin.url) as given:
+        connection = laconic.attach(given, memory="summary:120:40")
+        connection.send(UPDATE)
+        for n in range(8):
+            connection.send(created(f"Sentence {n}, with quite some words in it."))
+            connection.send(RESPOND)
+            for raw in connection:
+                if json.loads(raw)["type"] == "response.done":
+                    break
+        until_s = time.monotonic() + 10
+        while standin.services[0].conversation[0].role != "system" and time.monotonic() < until_s:
+            with suppress(TimeoutError):
+                connection.recv(timeout=0.05)
+        assert standin.services[0].conversation[0].role == "system"
+
+
+async def test_a_summary_that_cannot_be_had_is_told_once_and_nothing_is_deleted() -> None:
+    notices: list[Notice] = []
+    async with quick_stand_in(chat=Chat(fault="error", latency_s=0)) as standin, connect(standin.url) as given:
+        connection = laconic.attach(given, memory="summary:120:40", on_notice=notices.append)
+        await connection.send(UPDATE)
+        for n in range(8):
+            await connection.send(created(f"Sentence {n}, with quite some words in it."))
+            await connection.send(RESPOND)
+            async for raw in connection:
+                if json.loads(raw)["type"] == "response.done":
+                    break
+        reading = asyncio.create_task(_read_on(connection))
+        await until(lambda: any(isinstance(notice, MemoryTold) for notice in notices))
+        reading.cancel()
+        assert len([n for n in notices if isinstance(n, MemoryTold) and n.text.startswith("no summary")]) == 1
+        assert len(held(standin)) == 16
+
+
+async def test_where_the_sdk_reconnects_the_new_session_is_attached_as_well() -> None:
+    faults = [Faults(drop_after=12), Faults()]
+    async with quick_stand_in(faults=lambda: faults.pop(0)) as standin:
+        client = AsyncOpenAI(base_url=standin.base_url.replace("ws:", "http:"), api_key="any")
+        manager = client.realtime.connect(
+            model="gpt-realtime", on_reconnecting=lambda event: None, initial_delay=0.001, max_delay=0.001
+        )
+        async with manager as given:
+            connection = laconic.attach(given, memory="last:2")
+            first = connection.laconic
+            await connection.response.create()
+            async for event in connection:
+                if event.type == "session.created" and connection.laconic is not first:
+                    break
+            await connection.session.update(session=WRITTEN)  # pyright: ignore[reportArgumentType]
+            for n in range(4):
+                await connection.conversation.item.create(item=message(f"Sentence {n}."))  # pyright: ignore[reportArgumentType]
+                await connection.response.create()
+                async for event in connection:
+                    if event.type == "response.done":
+                        break
+            assert first.session.ended
+            assert len(connection.laconic.meter.responses) == 4
+            await until(lambda: len(held(standin)) < 8)
+
+
+def test_a_sync_sdk_that_reconnects_is_attached_as_well() -> None:
+    faults = [Faults(drop_after=12), Faults()]
+    with quick_stand_in_thread(faults=lambda: faults.pop(0)) as standin, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the SDK's own, of websockets
+        client = OpenAI(base_url=standin.base_url.replace("ws:", "http:"), api_key="any")
+        manager = client.realtime.connect(
+            model="gpt-realtime", on_reconnecting=lambda event: None, initial_delay=0.001, max_delay=0.001
+        )
+        with manager as given:
+            connection = laconic.attach(given, memory="last:2")
+            first = connection.laconic
+            connection.response.create()
+            for event in connection:
+                if event.type == "session.created" and connection.laconic is not first:
+                    break
+            assert first.session.ended
+            assert not connection.laconic.session.ended
+
+
+async def test_notices_are_told_to_everybody_who_asked() -> None:
+    first: list[Notice] = []
+    second: list[Notice] = []
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        connection = laconic.attach(given, on_notice=first.append)
+        connection.laconic.on_notice(second.append)
+        await connection.send(RESPOND)
+        async for raw in connection:
+            if json.loads(raw)["type"] == "response.done":
+                break
+        assert first == second != []
+
+
+# --- what cannot be attached ---------------------------------------------------------------------------------------
+
+
+async def test_what_is_no_open_connection_is_told_in_a_sentence() -> None:
+    manager = AsyncOpenAI(api_key="any").realtime.connect(model="gpt-realtime")
+    for wrong in (manager, object(), None, aiohttp.ClientTimeout()):
+        with pytest.raises(BadInput, match="is no open connection that can be attached"):
+            laconic.attach(wrong)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        with pytest.raises(BadInput, match="memory"):
+            laconic.attach(given, memory="nonsense")
+        assert type(given) is ClientConnection
+        connection = laconic.attach(given)
+        with pytest.raises(BadInput, match="attached already"):
+            laconic.attach(connection)
+
+
+async def test_a_class_of_ones_own_stays_in_force() -> None:
+    class Mine(ClientConnection):
+        async def recv(self, decode: bool | None = None) -> Any:
+            self.received = getattr(self, "received", 0) + 1
+            return await super().recv(decode)
+
+    async with quick_stand_in() as standin, connect(standin.url, create_connection=Mine) as given:
+        connection = laconic.attach(given)
+        assert isinstance(connection, Mine)
+        await connection.recv()
+        assert connection.received == 1

@@ -1,0 +1,116 @@
+"""The real gateway, killed (`kill -9`) while clients talk through it: every response they saw has its row."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from laconic.gateway.database import open_database
+from laconic.gateway.keys import Keys
+from laconic.gateway.ledger import Ledger
+from laconic.gateway.proof import prove
+
+SESSIONS = 4
+
+
+@asynccontextmanager
+async def command(*argv: str) -> AsyncGenerator[tuple[Process, str], None]:
+    """`laconic …` in a process of its own, and the address it listens at; killed at the end if it still runs."""
+    env = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "laconic", *argv, "--port", "0", stdout=PIPE, stderr=PIPE, env=env
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        told = ""
+        while not (found := re.search(r"ws://127\.0\.0\.1:\d+/v1/realtime", told)):
+            line = (await process.stdout.readline()).decode()
+            assert line, (await process.stderr.read()).decode()
+            told += line
+        yield process, found[0]
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+class Apps:
+    """Some apps that talk, in writing, for as long as there is a gateway; and what they have seen."""
+
+    def __init__(self, address: str, secret: str) -> None:
+        self._address = f"{address}?model=gpt-realtime"
+        self._headers = {"Authorization": f"Bearer {secret}"}
+        self.seen = Counter[str]()
+        self.enough: asyncio.Event = asyncio.Event()
+        self._until = 0
+
+    async def talk(self, responses: int) -> None:
+        """Until all of them together have seen so many more responses, and the gateway is gone."""
+        self._until = self.seen.total() + responses
+        self.enough.clear()
+        await asyncio.gather(*(self._app() for _ in range(SESSIONS)))
+
+    async def _app(self) -> None:
+        try:
+            async with connect(self._address, additional_headers=self._headers) as connection:
+                while True:
+                    await self._exchange(connection)
+        except (ConnectionClosed, OSError):
+            return
+
+    async def _exchange(self, connection: ClientConnection) -> None:
+        said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello there."}]}
+        await connection.send(json.dumps({"type": "conversation.item.create", "item": said}))
+        await connection.send(json.dumps({"type": "response.create", "response": {"output_modalities": ["text"]}}))
+        while True:
+            event = json.loads(await connection.recv())
+            if event["type"] == "response.done":
+                self.seen[event["response"]["id"]] += 1
+                if self.seen.total() >= self._until:
+                    self.enough.set()
+                return
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.soak)])
+async def test_nothing_an_app_has_seen_is_missing_from_the_ledger(books_url: str, kills: int) -> None:
+    chance = random.Random(4)
+    async with open_database(books_url) as database:
+        key, secret = await Keys(database).create("it")
+    async with command("simulate", "--mind", "echo", "--latency-ms", "0", "--speedup", "1000") as (_, service):
+        seen = Counter[str]()
+        for number in range(kills):
+            async with command("gateway", "--service", service, "--ledger", books_url) as (gateway, address):
+                apps = Apps(address, secret)
+                talking = asyncio.create_task(apps.talk(chance.randint(1, 60)))
+                await apps.enough.wait()
+                gateway.send_signal(signal.SIGKILL)
+                await talking
+                seen += apps.seen
+            async with open_database(books_url) as database:
+                rows = [row async for row in Ledger(database).rows()]
+                proof = await prove(database)
+            written = Counter(row.id for row in rows)
+            assert seen - written == Counter()
+            # What is written beside it was on its way to an app when the gateway died: a response for each of them.
+            assert (written - seen).total() <= SESSIONS * (number + 1)
+            assert proof.wrong == ()
+            assert {row.key for row in rows} == {key.id}
+            assert {row.status for row in rows} == {"completed"}
+            assert all(row.charges and not row.unknown for row in rows)
+            # Nothing that was said, and no key.
+            assert not any(word in repr(rows) for word in ("Hello", secret, secret.removeprefix("lk-")[:10]))
