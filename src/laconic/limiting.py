@@ -266,10 +266,9 @@ class Limiting:
 
     def watch(self, event: ev.Event, now: float) -> None:
         """The app's words are about to go out, and the conversation has taken note of them."""
-        if isinstance(event, ev.InputAudioBufferAppend):
-            if not self._unheard.sent(self._conversation.input.ms, now):
-                return
-        self._look(now)
+        sound = isinstance(event, ev.InputAudioBufferAppend)
+        if not sound or self._unheard.sent(self._conversation.input.ms, now):
+            self._look(now)
 
     # --- what the service says -------------------------------------------------------------------------------
 

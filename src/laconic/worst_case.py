@@ -187,7 +187,8 @@ class Reading:
         text, audio = count.text + count.text // _WIDE + _WIDE_TOKENS, count.audio
         if self._reports < _TRUSTED:
             text, audio = text + _UNTRUSTED_TOKENS, 2 * audio
-        return self._fitting(Tokens(text, audio, count.image + images))
+        most = Tokens(text, audio, count.image + images)
+        return most if isinstance(chosen, list) else self._fitting(most)
 
     @property
     def _token_ms(self) -> int:
@@ -223,13 +224,18 @@ class Reading:
         sound_ms = 0
         for wire in wires:
             if wire.get("type") == "item_reference":
-                held = self._items.get(str(wire.get("id")))
-                count += held if held is not None else Tokens()
+                count += self._items.get(str(wire.get("id"))) or self._largest_entering()
             else:
                 count += item_tokens(Item.from_wire(wire), self._laws)
                 sound_ms += self._conversation.input.sound_in(wire)
                 count += Tokens(image=_IMAGE_TOKENS * _has_image(wire))
         return count + Tokens(audio=sound_ms // self._token_ms)
+
+    def _largest_entering(self) -> Tokens:
+        """What a reference to an item that we have not seen may mean at most."""
+        entering = (item_tokens(item, self._laws) for item in self._conversation.input.entering)
+        largest = max(entering, key=lambda count: count.text + count.image, default=Tokens())
+        return largest + Tokens(audio=self._conversation.input.entering_ms // self._token_ms)
 
     def _fitting(self, count: Tokens) -> Tokens:
         """No more than fits in the context. What costs most is kept."""
