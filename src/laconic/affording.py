@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from laconic.budget import Unit
 from laconic.conversation import Conversation
 from laconic.items import Wire
@@ -18,16 +20,23 @@ _WITHOUT_END = 10**9
 
 
 class Affording:
-    """One session's. `reading` says what a response would read; `rates` knows what transcription costs."""
+    """One session's. `reading` says what a response would read, `rates` knows what transcription costs, `pending` are
+    the sessions the app has asked for and may get before the next response."""
 
     def __init__(
-        self, account: Account, reading: Reading, conversation: Conversation, meter: Meter, rates: RateTable
+        self,
+        account: Account,
+        reading: Reading,
+        conversation: Conversation,
+        meter: Meter,
+        rates: RateTable,
+        pending: Callable[[], list[Wire]],
     ) -> None:
         self.account = account
         self.reading = reading
-        self._conversation, self._meter, self._rates = conversation, meter, rates
+        self._conversation, self._meter, self._rates, self._pending = conversation, meter, rates, pending
         self._known: tuple[Rates | None, bool] = None, False
-        self._hearing: tuple[str, list[Rates]] = "", []
+        self._hearing: dict[str, list[Rates]] = {}
 
     @property
     def in_dollars(self) -> bool:
@@ -48,8 +57,14 @@ class Affording:
 
     def spoken(self, own: Wire) -> bool:
         """Whether a response with these settings of its own may answer with sound."""
-        asked = own.get("output_modalities") or self._conversation.settings.get("output_modalities")
-        return asked != ["text"]
+        if own.get("output_modalities"):
+            return own["output_modalities"] != ["text"]
+        wished = (session["output_modalities"] for session in self._pending() if "output_modalities" in session)
+        return any(asked != ["text"] for asked in (self._conversation.settings.get("output_modalities"), *wished))
+
+    def reads(self, own: Wire, unheard_ms: int = 0) -> Tokens:
+        """Tokens a response with these settings of its own would read at most (`Reading.most`)."""
+        return self.reading.most(own, unheard_ms, self._pending())
 
     def longest(self, *wishes: object) -> int:
         """Tokens a response writes at most: the first wish that says so, else what the model can."""
@@ -66,17 +81,22 @@ class Affording:
 
     def hearing(self, ms: int) -> Spend:
         """The most that writing down so much of the user's sound can cost."""
-        model = self._conversation.transcription_model
-        if model is None or ms <= 0:
+        if ms <= 0:
             return Spend()
-        if model != self._hearing[0]:
+        audio = (session.get("audio") or {} for session in self._pending())
+        wished = ((side.get("input") or {}).get("transcription") or {} for side in audio)
+        models = {self._conversation.transcription_model, *(wish.get("model") for wish in wished)} - {None}
+        spends = [transcription_price(ms, self._transcribers(str(model))) for model in models]
+        return max(spends, key=lambda spend: spend.nanodollars, default=Spend())
+
+    def _transcribers(self, model: str) -> list[Rates]:
+        """The rates a transcription may go by. A deployment's name tells no price: the dearest is not too little."""
+        if model not in self._hearing:
             known = self._rates.find(model)
-            if known is None or not known.priced or known.currency != "USD":
-                # A deployment's name tells no price: the dearest of all is not too little.
-                self._hearing = model, [each for each in self._rates if each.kind == "transcription"]
-            else:
-                self._hearing = model, [known]
-        return transcription_price(ms, self._hearing[1])
+            in_dollars = known is not None and known.priced and known.currency == "USD"
+            every = [each for each in self._rates if each.kind == "transcription"]
+            self._hearing[model] = [known] if known is not None and in_dollars else every
+        return self._hearing[model]
 
     def free(self, unit: Unit, kept: Spend) -> int:
         """What is left besides what is kept aside."""

@@ -45,6 +45,8 @@ class _Update:
     """What is ours of the settings once it is accepted."""
     wish: Wire
     """What the app wants, of the settings we may change."""
+    session: Wire
+    """All that it wants."""
     until: float
 
 
@@ -68,8 +70,15 @@ class Gate:
 
     @property
     def cap(self) -> object:
-        """What the app has set: a number, `"inf"`, or None while nobody has said."""
-        return self._view.get("max_output_tokens")
+        """What the app has set: a number, `"inf"`, or None while nobody has said. Where answers are due, the largest."""
+        wishes = [update.wish.get("max_output_tokens") for update in self._updates]
+        set_ = [wish for wish in (self._view.get("max_output_tokens"), *wishes) if wish is not None]
+        return max((wish for wish in set_ if isinstance(wish, int)), default=None) if "inf" not in set_ else "inf"
+
+    @property
+    def pending(self) -> list[Wire]:
+        """Sessions the app has asked for, in GA's shape, and nobody knows yet whether it will have them."""
+        return [update.session for update in self._updates if not update.ours]
 
     @property
     def answers(self) -> bool:
@@ -102,11 +111,11 @@ class Gate:
         if audio:
             session["audio"] = {"input": audio}
         if force.ceiling != self._sent.ceiling:
-            session["max_output_tokens"] = force.ceiling or self.cap
+            session["max_output_tokens"] = force.ceiling or self._view.get("max_output_tokens")
         update: Wire = {"type": "session.update", "event_id": self._ids(), "session": session}
         self._hidden.add(update["event_id"])
         self._sent = force
-        self._updates.append(_Update(update["event_id"], True, force, {}, now + self._timeout_s))
+        self._updates.append(_Update(update["event_id"], True, force, {}, {}, now + self._timeout_s))
         return client_to_beta(update) if dialect == "beta" else update
 
     def _same(self, force: Force) -> bool:
@@ -137,7 +146,7 @@ class Gate:
         if ceiling is not None and (cap == "inf" or (isinstance(cap, int) and cap > ceiling)):
             session, changed = session | {"max_output_tokens": ceiling}, True
         self._sent = force
-        self._updates.append(_Update(event.event_id, False, force, wish, now + self._timeout_s))
+        self._updates.append(_Update(event.event_id, False, force, wish, session, now + self._timeout_s))
         if not changed:
             return None
         if given:

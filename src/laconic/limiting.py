@@ -85,8 +85,9 @@ class Limiting:
         self.account = Account(budget.limits, budget.shared, meter)
         self._budget, self._conversation = budget, conversation
         self._ids, self._actions, self._send = ids, actions, send
-        self._can = Affording(self.account, Reading(conversation, laws), conversation, meter, rates)
-        self._gate = Gate(ids, timeout_s)
+        self._gate = gate = Gate(ids, timeout_s)
+        reading = Reading(conversation, laws)
+        self._can = Affording(self.account, reading, conversation, meter, rates, lambda: gate.pending)
         self._parting = Parting(budget, self.account, ids, actions)
         self._leasing = Leasing(self.account, timeout_s)
         self._under_way = UnderWay(self.account)
@@ -132,7 +133,7 @@ class Limiting:
         if words is None or self._parting.state != "talking":
             return Spend()
         own = goodbye(words)
-        spend = self._can.spend(self._can.reading.most(own), own["max_output_tokens"], spoken=self._can.spoken({}))
+        spend = self._can.spend(self._can.reads(own), own["max_output_tokens"], spoken=self._can.spoken({}))
         parts: dict[Unit, int] = {"nanodollars": spend.nanodollars, "tokens": spend.tokens}
         dear = any(4 * parts.get(unit, 0) > self.account.limit(unit) for unit in self.account.units)
         return Spend() if dear else spend
@@ -179,7 +180,7 @@ class Limiting:
         own: Wire = event.get("response") or {}
         spoken, cap = self._can.spoken(own), self._can.longest(own.get("max_output_tokens"), self._gate.cap)
         unheard_ms = 0 if "input" in own else self._unheard_ms(now)
-        reads = self._can.reading.most(own, unheard_ms)
+        reads = self._can.reads(own, unheard_ms)
         room = self._can.room(reads, self._kept(), unheard_ms, spoken=spoken)
         if room < cap:
             if room < min(cap, _SHORT):
@@ -210,7 +211,7 @@ class Limiting:
         """It will not be: refuse it, and if no turn at all can be answered any more, end the talk."""
         own: Wire = ev.wire(create.raw).get("response") or {}
         cap, spoken = self._can.longest(self._gate.cap), self._can.spoken({})
-        plain = self._can.room(self._can.reading.most({}), self._kept(), spoken=spoken)
+        plain = self._can.room(self._can.reads({}), self._kept(), spoken=spoken)
         unit = self.account.tightest
         budget = shown(self.account.limit(unit), unit)
         self._refuse(create, f"What is left of the budget of {budget} does not suffice for this response.")
@@ -359,7 +360,7 @@ class Limiting:
         aside = "conversation_id" in response and response["conversation_id"] is None
         asked = self._under_way.created(response)
         if asked is None:
-            reads = self._can.reading.most({})
+            reads = self._can.reads({})
             cap = self._can.longest(self._gate.force.ceiling, self._gate.cap)
             create = Create(raw="", kind="app", until=0.0, reads=reads)
             self._under_way.run(response_id, create, self._can.spend(reads, cap, spoken=self._can.spoken({})))
@@ -407,7 +408,7 @@ class Limiting:
             self._end("ms", f"The {shown(self.account.limit('ms'), 'ms')} of this talk are over.", now)
             return
         unheard_ms = self._unheard_ms(now)
-        reads, kept = self._can.reading.most({}, unheard_ms), self._kept()
+        reads, kept = self._can.reads({}, unheard_ms), self._kept()
         cap = self._can.longest(self._gate.cap)
         number = min(cap, _NUMBER_AT_MOST)
         wanted = self._gate.wanted
@@ -438,7 +439,7 @@ class Limiting:
     def _lease(self, now: float) -> bool:
         """Ask for more of what is shared, if there may be more. True if an answer is awaited."""
         cap = self._can.longest(self._gate.cap)
-        worst = self._can.spend(self._can.reading.most({}), min(cap, _NUMBER_AT_MOST), spoken=self._can.spoken({}))
+        worst = self._can.spend(self._can.reads({}), min(cap, _NUMBER_AT_MOST), spoken=self._can.spoken({}))
         amounts: dict[Unit, int] = {"nanodollars": 5 * worst.nanodollars, "tokens": 5 * worst.tokens, "ms": 60_000}
         self._actions.extend(self._leasing.ask(amounts, now))
         return self._leasing.awaited

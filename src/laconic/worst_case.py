@@ -25,7 +25,7 @@ from laconic.expectation import shared_out
 from laconic.items import Item, Wire
 from laconic.laws import Laws
 from laconic.rates import Rates
-from laconic.tokens import Tokens, instructions_tokens, item_tokens, tools_tokens
+from laconic.tokens import Tokens, instructions_tokens, item_tokens, text_tokens, tools_tokens
 from laconic.usage import Usage
 
 __all__ = ["Reading", "Spend", "input_price", "longest_output", "output_price", "transcription_price"]
@@ -166,9 +166,10 @@ class Reading:
 
     # --- asking ----------------------------------------------------------------------------------------------
 
-    def most(self, own: Wire, unheard_ms: int = 0) -> Tokens:
+    def most(self, own: Wire, unheard_ms: int = 0, pending: Sequence[Wire] = ()) -> Tokens:
         """Tokens a response would read at most that was asked for now, with settings of its `own` on top of the
-        session's. `unheard_ms`: the user's sound that may yet be in it and is in no item the service spoke of."""
+        session's. `unheard_ms`: the user's sound that may yet be in it and is in no item the service spoke of.
+        `pending`: sessions that may be in force before it is created."""
         settings = self._conversation.settings | {key: value for key, value in own.items() if value is not None}
         chosen: object = own.get("input")
         entering_ms = unheard_ms
@@ -183,6 +184,9 @@ class Reading:
             if not self._laws.keeps_reply_audio:
                 count += Tokens(audio=max(0, self._unshown - self._newest()))
         count += Tokens(audio=entering_ms // self._token_ms + 1 if entering_ms else 0)
+        for session in pending:
+            tools = tools_tokens(session.get("tools") or (), self._laws)
+            count += Tokens(tools + (text_tokens(session["instructions"]) if session.get("instructions") else 0))
         images = self._fresh_images * max(0, _IMAGE_TOKENS - self._laws.image_tokens)
         text, audio = count.text + count.text // _WIDE + _WIDE_TOKENS, count.audio
         if self._reports < _TRUSTED:
