@@ -69,6 +69,7 @@ class Reading:
         self._laws = laws
         self._items: dict[str, Tokens] = {}
         self._generated: dict[str, Tokens] = {}
+        self._made: set[str] = set()  # the assistant's items
         self._reply_audio: dict[str, int] = {}  # by item: audio tokens of the whole response that made it
         self._text = self._audio = self._images = 0
         self._replies = 0  # part of `_audio`: the assistant's
@@ -112,6 +113,7 @@ class Reading:
                 self._renew(item_id)
                 self._generated.pop(item_id, None)
                 self._reply_audio.pop(item_id, None)
+                self._made.discard(item_id)
             case _:
                 pass
 
@@ -152,7 +154,7 @@ class Reading:
             self._text -= old.text
             self._audio -= old.audio
             self._images -= old.image
-            self._replies -= old.audio if item_id in self._reply_audio else 0
+            self._replies -= old.audio if item_id in self._made else 0
         item = self._conversation.get(item_id or "")
         if item is not None:
             self._put(item)
@@ -162,7 +164,9 @@ class Reading:
         self._text += count.text
         self._audio += count.audio
         self._images += count.image
-        self._replies += count.audio if item.id in self._reply_audio else 0
+        if item.role == "assistant":
+            self._made.add(item.id)
+            self._replies += count.audio
 
     # --- asking ----------------------------------------------------------------------------------------------
 
@@ -210,8 +214,9 @@ class Reading:
         """Audio tokens of the newest reply that still has its sound."""
         if self._replies == 0:
             return 0
-        sounding = (item.id for item in reversed(self._conversation) if self._items.get(item.id, Tokens()).audio)
-        return next((self._reply_audio[item_id] for item_id in sounding if item_id in self._reply_audio), 0)
+        made = (item.id for item in reversed(self._conversation) if item.id in self._made and item.id in self._items)
+        newest = next((item_id for item_id in made if self._items[item_id].audio), "")
+        return self._reply_audio.get(newest, self._items[newest].audio if newest else 0)
 
     def _head_tokens(self, settings: Wire) -> int:
         instructions, tools = settings.get("instructions"), settings.get("tools") or ()
