@@ -61,6 +61,16 @@ class Account:
         """The unit of which the largest share is spent."""
         return max(self.units, key=lambda unit: self.spent(unit) / max(1, self.limit(unit)))
 
+    @property
+    def estimated(self) -> Spend:
+        """What nobody reported, as far as it was estimated."""
+        return self._estimated
+
+    @property
+    def spoken_for(self) -> Spend:
+        """The worst case of everything under way."""
+        return self._spoken_for
+
     # --- what happens ----------------------------------------------------------------------------------------
 
     def reserve(self, key: str, spend: Spend) -> None:
