@@ -84,7 +84,10 @@ def measured(key: Key) -> Cell:
     """Run the benchmark for this cell."""
     command = [sys.executable, str(BENCHMARK), "--json", "--model", key.model, "--memory", key.memory]
     command += ["--minutes", str(key.minutes), "--hits", str(key.hits), "--reply-audio", key.replies]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout)
 
 
 def cells() -> dict[Key, Cell]:

@@ -35,7 +35,7 @@ def with_ours(name: str) -> Path:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_holds_its_conversation(name: str, tmp_path: Path) -> None:
     env = os.environ | {"PYTHONPATH": str(run.ROOT / "src"), "OPENAI_API_KEY": "any", "XDG_DATA_HOME": str(tmp_path)}
-    with run.process("simulate", "--port", "0", *run.FAST) as line:
+    with run.process(tmp_path, "simulate", "--port", "0", *run.FAST) as line:
         command = [with_ours(name), run.ROOT / "examples" / EXAMPLES[name], line.split("?")[0]]
         result = subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]

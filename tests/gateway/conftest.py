@@ -20,6 +20,7 @@ from laconic.gateway.database import Database, open_database
 def nobodys_data(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The user's data folder is one of the test's own."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+    monkeypatch.delenv("LACONIC_LEDGER", raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from laconic.budget import limits
+from laconic.errors import Unreachable
 from laconic.gateway.admission import Admission
 from laconic.gateway.keys import Key
 from laconic.gateway.ledger import Wanted
@@ -385,6 +386,20 @@ async def service(answer: Callable[[web.Request], Any]) -> AsyncGenerator[str]:
         await runner.cleanup()
 
 
+async def test_books_that_cannot_be_read_let_nobody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what is left of a budget then."""
+    async with open_office(f"sqlite:///{tmp_path}/ledger.db", load()) as office:
+
+        async def out_of_reach(*_: Any) -> Any:
+            raise Unreachable("the ledger at nowhere does not answer; look after it")
+
+        monkeypatch.setattr(office.limits, "open", out_of_reach)
+        async with to_stand_in(office=office) as (door, _), door.connect() as ws:
+            events, code, _ = await closing(ws)
+            assert (events[0]["error"]["code"], code) == ("service_unreachable", 1011)
+            assert "does not answer" in door.told[0]
+
+
 # --- bounds ------------------------------------------------------------------------------------------------------
 
 
@@ -404,6 +419,16 @@ async def test_binary_messages_are_ended_with_1003() -> None:
         await ws.send(b"\x00\x01")
         _, code, _ = await closing(ws)
         assert code == 1003
+
+
+async def test_an_app_that_is_gone_without_a_word_is_found_out() -> None:
+    """It answers no ping, so its session ends, and the service's with it."""
+    async with to_stand_in(ping_s=0.2) as (door, _), ClientSession() as http:
+        address = f"http://{door.base}/v1/realtime?model=gpt-realtime"
+        async with http.ws_connect(address, autoping=False) as ws:
+            assert (await ws.receive()).type is WSMsgType.TEXT
+            assert door.gateway.sessions == 1
+            await door.empty()
 
 
 async def test_a_flood_is_ended_with_1008() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import ssl
@@ -185,6 +186,8 @@ async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> 
             simulator=await open_things.enter_async_context(stand_in) if stand_in is not None else None,
         )
         port = await open_things.enter_async_context(gateway.listening(args.host, args.port, tls=tls))
+        gc.collect()
+        gc.freeze()  # what is there now stays: no use looking through it again while somebody speaks
         _greet(args, port, office, admission, tls is not None, hint)
         await _until_told(gateway, args.grace)
 

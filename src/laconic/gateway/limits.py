@@ -197,24 +197,34 @@ class Limits:
         Returns the sessions of ours whose leases were collected by somebody who thought us dead: they get no more.
         """
         now = self._clock()
-        before = set(self._open)  # one that is opened while we wait for the database has its lease from there
-        async with self._database.writing() as transaction:
-            renewed = await transaction.fetch(
-                "UPDATE laconic_leases SET renewed = ?2, expires = ?3 WHERE gateway = ?1 RETURNING session",
-                self._gateway,
-                as_text(now),
-                as_text(now + self._lease),
-            )
+        lost: set[str] = set()
+        for key in sorted({share.pools[0].key for share in self._open.values()}):
+            async with self._database.writing(key_lock(key)) as transaction:
+                ours = {session for session, share in self._open.items() if share.pools[0].key == key}
+                renewed = await transaction.fetch(
+                    "UPDATE laconic_leases SET renewed = ?3, expires = ?4 WHERE gateway = ?1 AND key_id = ?2"
+                    " RETURNING session",
+                    self._gateway,
+                    key,
+                    as_text(now),
+                    as_text(now + self._lease),
+                )
+            kept = {session for (session,) in renewed}
+            for session in kept & self._open.keys():
+                self._open[session].until = now + self._lease
+            lost |= (ours & self._open.keys()) - kept
+        await self._collect_all(now)
+        return self._forget(lost)
+
+    async def _collect_all(self, now: datetime) -> None:
+        """Everybody's leases that have expired, key by key: each has its lock."""
+        async with self._database.reading() as transaction:
             dead = await transaction.fetch(
                 "SELECT DISTINCT key_id FROM laconic_leases WHERE expires < ?1 ORDER BY key_id", as_text(now)
             )
         for (key,) in dead:
             async with self._database.writing(key_lock(key)) as transaction:
                 await _collect(transaction, now, key)
-        kept = {session for (session,) in renewed}
-        for session in kept & self._open.keys():
-            self._open[session].until = now + self._lease
-        return self._forget((before & self._open.keys()) - kept)
 
     async def keep(self, lost: Callable[[frozenset[str]], None]) -> None:
         """Renew for as long as the gateway runs.
@@ -279,7 +289,6 @@ def _first_day(period: Period | None, now: datetime) -> str:
 
 async def _collect(transaction: Transaction, now: datetime, key: str) -> None:
     """Take back the expired leases of a key, whose lock is held; what may be lost is written down as such."""
-    # Deleted and read in one statement: a gateway that renews its leases in the same moment has them or has not.
     expired = await transaction.fetch(
         "DELETE FROM laconic_leases WHERE key_id = ?1 AND expires < ?2 RETURNING session, user_label, nanodollars,"
         " tokens, ms, reserved_nanodollars, reserved_tokens, renewed",
