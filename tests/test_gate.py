@@ -130,6 +130,7 @@ def test_what_the_app_updates_keeps_the_gate_closed_and_shows_what_it_asked_for(
 def test_another_way_of_detecting_turns_answers_unless_told_not_to() -> None:
     line = Line(session(VAD | {"create_response": False}))
     line.want(Force(closed=True, ceiling=4096))
+    assert line.detection["create_response"] is False
     line.accept()
     line.app({"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}})
     assert shown_detection(line.accept())["create_response"] is True
@@ -143,6 +144,22 @@ def test_without_turn_detection_there_is_no_gate() -> None:
     line.app({"audio": {"input": {"turn_detection": {"type": "server_vad"}}}})
     assert shown_detection(line.accept())["create_response"] is True
     assert line.gate.force.closed
+
+
+def test_where_the_app_answers_turns_itself_there_is_no_gate_either() -> None:
+    line = Line(session(VAD | {"create_response": False}))
+    assert line.want(CLOSED) is None
+    line.app({"audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": True}}}})
+    line.accept()
+    assert line.gate.force.closed
+    assert line.detection["create_response"] is False
+    line.app({"audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": False}}}})
+    line.accept()
+    assert line.want(Force()) is None
+    line.app({"audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": True}}}})
+    line.accept()
+    assert not line.gate.force.closed
+    assert line.detection["create_response"] is True
 
 
 def test_an_update_of_the_app_that_is_on_its_way_is_waited_for() -> None:

@@ -36,6 +36,12 @@ def test_after_some_came_a_second_must_pass_and_after_a_no_longer() -> None:
     assert leasing.ask({"tokens": 500}, 6.4) == [Lease("tokens", 500)]
 
 
+def test_what_comes_unasked_is_no_answer() -> None:
+    _, leasing = shared()
+    leasing.answered("tokens", 100, 0.0)
+    assert leasing.ask({"tokens": 500}, 0.0) == [Lease("tokens", 500)]
+
+
 def test_no_answer_is_a_no() -> None:
     _, leasing = shared()
     leasing.ask({"tokens": 500}, 0.0)

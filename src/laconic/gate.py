@@ -119,10 +119,10 @@ class Gate:
         return client_to_beta(update) if dialect == "beta" else update
 
     def _same(self, force: Force) -> bool:
-        """Whether nothing would change: a session without turn detection has no gate."""
+        """Whether nothing would change: a session in which no turn is answered has no gate."""
         if force.off or self._sent.off:
             return self._sent.off
-        if self._view.get("turn_detection") is None:
+        if not self.answers:
             force = replace(force, closed=self._sent.closed)
         return force == self._sent
 
@@ -139,9 +139,10 @@ class Gate:
         if self.wanted.off:
             changed = bool(wish.keys() & {"turn_detection", "transcription"})
             given = given | dict.fromkeys(wish.keys() & {"turn_detection", "transcription"})
-        elif self.wanted.closed and isinstance(wish.get("turn_detection"), dict):
-            given = given | {"turn_detection": wish["turn_detection"] | {"create_response": False}}
-            force, changed = replace(force, closed=True), True
+        elif isinstance(wish.get("turn_detection"), dict):
+            force, changed = replace(force, closed=self.wanted.closed), self.wanted.closed
+            if changed:
+                given = given | {"turn_detection": wish["turn_detection"] | {"create_response": False}}
         ceiling, cap = self._sent.ceiling, wish.get("max_output_tokens")
         if ceiling is not None and (cap == "inf" or (isinstance(cap, int) and cap > ceiling)):
             session, changed = session | {"max_output_tokens": ceiling}, True

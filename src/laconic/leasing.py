@@ -41,8 +41,8 @@ class Leasing:
 
     def answered(self, unit: Unit, amount: int, now: float) -> None:
         """So much was granted, perhaps nothing."""
-        self._until.pop(unit, None)
-        self._not_before[unit] = now + (_AGAIN_S if amount else self._timeout_s)
+        if self._until.pop(unit, None) is not None:
+            self._not_before[unit] = now + (_AGAIN_S if amount else self._timeout_s)
 
     def expire(self, now: float) -> None:
         """No answer is an answer."""
