@@ -12,7 +12,7 @@ import os
 import sys
 
 import aiohttp
-from speech import CHUNK_MS, SETTINGS, said
+from speech import PAUSE_S, SETTINGS, said
 
 import laconic  # 1
 
@@ -20,13 +20,13 @@ import laconic  # 1
 async def speak(connection: aiohttp.ClientWebSocketResponse, sentence: int) -> None:
     for message in said(sentence):
         await connection.send_str(message)
-        await asyncio.sleep(CHUNK_MS / 1000)
+        await asyncio.sleep(PAUSE_S)
 
 
 async def main(url: str) -> None:
     key = {"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'any')}"}
     async with aiohttp.ClientSession(headers=key) as http, http.ws_connect(url, max_msg_size=0) as connection:
-        connection = laconic.attach(connection, memory="last:5", budget="$2")  # 2
+        connection = laconic.attach(connection, memory="last:5")  # 2
         await connection.send_str(SETTINGS)
         for sentence in range(3):
             speaking = asyncio.create_task(speak(connection, sentence))

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 
-from speech import CHUNK_MS, SETTINGS, said
+from speech import PAUSE_S, SETTINGS, said
 from websockets.asyncio.client import ClientConnection, connect
 
 import laconic  # 1
@@ -21,13 +21,13 @@ import laconic  # 1
 async def speak(connection: ClientConnection, sentence: int) -> None:
     for message in said(sentence):
         await connection.send(message)
-        await asyncio.sleep(CHUNK_MS / 1000)
+        await asyncio.sleep(PAUSE_S)
 
 
 async def main(url: str) -> None:
     key = {"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'any')}"}
     async with connect(url, additional_headers=key) as connection:
-        connection = laconic.attach(connection, memory="last:5", budget="$2")  # 2
+        connection = laconic.attach(connection, memory="last:5")  # 2
         await connection.send(SETTINGS)
         for sentence in range(3):
             speaking = asyncio.create_task(speak(connection, sentence))

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from speech import CHUNK_MS, SETTINGS, said
+from speech import PAUSE_S, SETTINGS, said
 from websockets.sync.client import ClientConnection, connect
 
 import laconic  # 1
@@ -22,12 +22,12 @@ import laconic  # 1
 def speak(connection: ClientConnection, sentence: int) -> None:
     for message in said(sentence):
         connection.send(message)
-        time.sleep(CHUNK_MS / 1000)
+        time.sleep(PAUSE_S)
 
 
 key = {"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'any')}"}
 with connect(sys.argv[1], additional_headers=key) as connection:
-    connection = laconic.attach(connection, memory="last:5", budget="$2")  # 2
+    connection = laconic.attach(connection, memory="last:5")  # 2
     connection.send(SETTINGS)
     for sentence in range(3):
         speaking = threading.Thread(target=speak, args=(connection, sentence))

@@ -1,9 +1,13 @@
-"""For the examples that speak: a recorded caller's sentences, in chunks as a microphone gives them."""
+"""For the examples that speak: a recorded caller's sentences, in chunks as a microphone gives them.
+
+`PACE=20` speaks twenty times as fast as life, to a stand-in started with `--sample-time`.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,6 +16,7 @@ import soxr
 from laconic import scenarios
 
 CHUNK_MS = 40
+PAUSE_S = CHUNK_MS / 1000 / float(os.environ.get("PACE", "1"))
 
 
 def said(sentence: int) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """The tables and the plot of docs/memory.md, made from what benchmarks/memory_cost.py measured.
 
     python scripts/tables.py           write docs/memory.md and docs/memory.svg from docs/memory.jsonl
-    python scripts/tables.py --run     measure every cell anew first (about a quarter of an hour)
-    python scripts/tables.py --check   fail if the documents are not what would be written, or if the cells of ten
+    python scripts/tables.py --run     first measure the cells that docs/memory.jsonl lacks; without that file all of
+                                       them, which takes about two hours
+    python scripts/tables.py --check   fail if the documents are not what would be written, or if some cells of ten
                                        minutes, measured anew, are not to the nano-dollar what they were
 
 Cells are seeded, so a difference means that the code counts, remembers or forgets otherwise than it did.
@@ -13,8 +14,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from laconic.whatif.plots import Line, line_plot
 
@@ -22,14 +25,27 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 CELLS = DOCS / "memory.jsonl"
 BENCHMARK = ROOT / "benchmarks" / "memory_cost.py"
-HITS = (1.0, 0.75, 0.5, 0.0)
+MODELS = ("gpt-realtime-2.1", "gpt-realtime-2.1-mini")
+HITS = (100, 75, 50, 0)
 REPLIES = ("kept", "dropped")
-GRID = (  # memories, minutes, hits, replies
-    ("summary,auto", "60", "100,75,50,0", "kept,dropped"),
-    ("summary,auto", "10", "75", "dropped"),
-    ("written,everything,seed,last:5,service:8000:0.8,window:8000:2000,last:20", "60", "100,50", "kept,dropped"),
-    ("written,everything,last:5", "60", "75,0", "kept,dropped"),
+WRITING = ("auto", "summary", "written")
+OTHERS = (
+    "everything",
+    "window:8000:2000",
+    "service:8000:0.8",
+    "exchanges:10",
+    "last:20",
+    "last:5",
+    "seed",
 )
+GRID = ((10, WRITING + OTHERS), (60, WRITING + OTHERS), (180, WRITING))
+"""Minutes, and the memories measured at this length; each with both models and under all laws."""
+CHECKED = (
+    ("gpt-realtime-2.1", ("summary", "auto"), "dropped", 75),
+    ("gpt-realtime-2.1", ("written", "last:5", "seed"), "kept", 50),
+    ("gpt-realtime-2.1-mini", ("summary", "auto"), "kept", 0),
+)
+"""Cells of ten minutes that are measured again."""
 DRAWN = ("summary", "written", "last:5", "everything")
 STYLE = """
 svg { font: 12px system-ui, sans-serif; background: #fff } text { fill: #222 } .tick { fill: #666 }
@@ -40,16 +56,49 @@ polyline { fill: none; stroke: var(--c); stroke-width: 2 } .grid { stroke: #ddd 
 Cell = dict[str, Any]
 
 
-def measured(memory: str, minutes: str, hits: str, replies: str) -> list[Cell]:
-    """Run the benchmark for these cells."""
-    command = [sys.executable, str(BENCHMARK), "--json", "--model", "gpt-realtime-2.1", "--memory", memory]
-    command += ["--minutes", minutes, "--hits", hits, "--reply-audio", replies]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+class Key(NamedTuple):
+    """Which cell."""
+
+    minutes: float
+    model: str
+    memory: str
+    replies: str
+    hits: int
 
 
-def cells() -> list[Cell]:
-    return [json.loads(line) for line in CELLS.read_text().splitlines()]
+def key(cell: Cell) -> Key:
+    hits = round(cell["hit_rate"] * 100)
+    return Key(cell["minutes"], cell["model"], cell["memory"], cell["reply_audio"], hits)
+
+
+def wanted() -> list[Key]:
+    """Every cell of the grid, in the order in which they are kept."""
+    return [
+        Key(minutes, model, memory, replies, hits)
+        for minutes, memories in GRID
+        for model, memory, replies, hits in product(MODELS, memories, REPLIES, HITS)
+    ]
+
+
+def measured(key: Key) -> Cell:
+    """Run the benchmark for this cell."""
+    command = [sys.executable, str(BENCHMARK), "--json", "--model", key.model, "--memory", key.memory]
+    command += ["--minutes", str(key.minutes), "--hits", str(key.hits), "--reply-audio", key.replies]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout)
+
+
+def cells() -> dict[Key, Cell]:
+    found = (json.loads(line) for line in CELLS.read_text().splitlines()) if CELLS.exists() else ()
+    return {key(cell): cell for cell in found}
+
+
+def keep(found: dict[Key, Cell]) -> None:
+    """Write the cells of the grid, in its order."""
+    lines = [json.dumps(found[one]) for one in wanted() if one in found]
+    CELLS.write_text("\n".join(lines) + "\n")
 
 
 def method() -> str:
@@ -60,30 +109,23 @@ def method() -> str:
     return memory_cost._METHOD.strip()
 
 
-def document(found: list[Cell]) -> str:
+# --- the document -------------------------------------------------------------------------------------------------
+
+
+def document(found: dict[Key, Cell]) -> str:
     """docs/memory.md."""
-    hour = [cell for cell in found if cell["minutes"] == 60]
-    names = list(dict.fromkeys(cell["memory"] for cell in hour))
-    heads = [f"{replies} {hits:.0%}" for replies in REPLIES for hits in HITS]
-    rows = [
-        "| memory | " + " | ".join(heads) + " | facts of 20 |",
-        "|---" * (len(heads) + 2) + "|",
-    ]
-    for name in names:
-        by = {(cell["reply_audio"], cell["hit_rate"]): cell for cell in hour if cell["memory"] == name}
-        told = [by.get((replies, hits)) for replies in REPLIES for hits in HITS]
-        facts = sorted({cell["facts_kept"] for cell in by.values()})
-        kept = str(facts[0]) if len(facts) == 1 else f"{facts[0]}–{facts[-1]}"
-        rows.append(
-            f"| `{name}` | " + " | ".join(f"{cell['multiple']:.2f}" if cell else "–" for cell in told) + f" | {kept} |"
-        )
     quoted = "\n".join(f"> {line}" for line in method().splitlines())
+    tables = "\n\n".join(
+        f"### {model}, {minutes} minutes\n\n{table(found, minutes, model, memories)}"
+        for model, (minutes, memories) in product(MODELS, sorted(GRID, key=lambda row: row[0] != 60))
+        if any((one.minutes, one.model) == (minutes, model) for one in found)
+    )
     return f"""\
 # What an hour costs under each memory
 
-gpt-realtime-2.1, an hour of talk, in multiples of the floor (the least it can cost). *kept* and *dropped*: whether the
-service keeps the sound of old replies in the input; the percentages are prompt-cache hits. Made by
-`scripts/tables.py` from `docs/memory.jsonl`; `benchmarks/memory_cost.py` measures.
+In multiples of the floor, the least a conversation can cost. *kept* and *dropped*: whether the service keeps the sound
+of old replies in the input; the percentages are prompt-cache hits. Made by `scripts/tables.py` from
+`docs/memory.jsonl`; `benchmarks/memory_cost.py` measures.
 
 ## How it was measured
 
@@ -91,23 +133,60 @@ service keeps the sound of old replies in the input; the percentages are prompt-
 
 ## Multiples of the floor
 
-{chr(10).join(rows)}
+{tables}
 
-A dash is a cell that was not run. Facts are told up to 93 % of the hour, so memories that keep minutes keep none.
+Facts are told up to 93 % of the time, so memories that keep minutes keep none.{dashes(found)}
 
-![Multiples of the floor by cache hits, old replies' sound kept](memory.svg)
+![Multiples of the floor by cache hits, an hour on {MODELS[0]}, old replies' sound kept](memory.svg)
+
+## `auto` beside the best memory that is told the laws
+
+What `auto` cost, divided by what the cheapest of the other memories cost. It is not told the laws; they are.
+
+{chosen(found)}
 """
 
 
-def plot(found: list[Cell]) -> str:
+def table(found: dict[Key, Cell], minutes: float, model: str, memories: Iterable[str]) -> str:
+    heads = [f"{replies} {hits} %" for replies in REPLIES for hits in HITS]
+    rows = ["| memory | " + " | ".join(heads) + " | facts of 20 |", "|---" * (len(heads) + 2) + "|"]
+    for memory in memories:
+        row = [found.get(Key(minutes, model, memory, replies, hits)) for replies in REPLIES for hits in HITS]
+        facts = sorted({cell["facts_kept"] for cell in row if cell})
+        if not facts:
+            continue
+        kept = str(facts[0]) if len(facts) == 1 else f"{facts[0]}–{facts[-1]}"
+        multiples = [f"{cell['multiple']:.2f}" if cell else "–" for cell in row]
+        rows.append(f"| `{memory}` | {' | '.join(multiples)} | {kept} |")
+    return "\n".join(rows)
+
+
+def dashes(found: dict[Key, Cell]) -> str:
+    return "" if set(wanted()) <= found.keys() else " A dash is a cell that was not run."
+
+
+def chosen(found: dict[Key, Cell]) -> str:
+    heads = [f"{replies} {hits} %" for replies in REPLIES for hits in HITS]
+    rows = ["| model, minutes | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
+    for model, (minutes, memories) in product(MODELS, GRID):
+        told: list[str] = []
+        for replies, hits in product(REPLIES, HITS):
+            auto = found.get(Key(minutes, model, "auto", replies, hits))
+            others = [found.get(Key(minutes, model, memory, replies, hits)) for memory in memories if memory != "auto"]
+            costs = [cell["cost_nanodollars"] for cell in others if cell]
+            told.append(f"{auto['cost_nanodollars'] / min(costs):.3f}" if auto and costs else "–")
+        rows.append(f"| {model}, {minutes} | {' | '.join(told)} |")
+    return "\n".join(rows)
+
+
+def plot(found: dict[Key, Cell]) -> str:
     """docs/memory.svg: cost by hit rate, old replies' sound kept. What is off the scale is left to the table."""
     lines: list[Line] = []
     for number, name in enumerate(DRAWN):
         points = sorted(
-            (cell["hit_rate"] * 100, cell["multiple"])
-            for cell in found
-            if cell["minutes"] == 60 and cell["memory"] == name and cell["reply_audio"] == "kept"
-            if cell["multiple"] <= 4
+            (float(at.hits), cell["multiple"])
+            for at, cell in found.items()
+            if (at.minutes, at.model, at.memory, at.replies) == (60, MODELS[0], name, "kept") and cell["multiple"] <= 4
         )
         if len(points) > 1:
             lines.append(Line(name, f"c{number}", tuple(points), f"{name} {points[-1][1]:.2f}×"))
@@ -125,19 +204,32 @@ def plot(found: list[Cell]) -> str:
     )
 
 
+# --- what can be done ---------------------------------------------------------------------------------------------
+
+
+def run() -> None:
+    """Measure what is lacking. Each cell is kept at once: this takes long, and may be stopped and gone on with."""
+    found = cells()
+    for one in wanted():
+        if one not in found:
+            found[one] = measured(one)
+            keep(found)
+
+
 def check() -> int:
     found, wrong = cells(), 0
     for name, text in (("memory.md", document(found)), ("memory.svg", plot(found))):
         if (DOCS / name).read_text() != text:
             print(f"docs/{name} is not what scripts/tables.py writes; run it")
             wrong = 1
-    for memory, minutes, hits, replies in GRID:
-        if minutes != "10":
-            continue
-        for cell in measured(memory, minutes, hits, replies):
-            same = cell in found
+    for model, memories, replies, hits in CHECKED:
+        for memory in memories:
+            one = Key(10, model, memory, replies, hits)
+            cell = measured(one)
+            same = cell == found.get(one)
             wrong |= not same
-            print(f"{cell['memory']}, ten minutes: {cell['multiple']}, {'as recorded' if same else 'NOT as recorded'}")
+            told = "as recorded" if same else "NOT as recorded"
+            print(f"{memory}, {model}, {replies}, {hits} % hits, ten minutes: {cell['multiple']}, {told}")
     return int(wrong)
 
 
@@ -145,10 +237,10 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         return check()
     if arguments == ["--run"]:
-        lines = [json.dumps(cell) for row in GRID for cell in measured(*row)]
-        CELLS.write_text("\n".join(lines) + "\n")
-    (DOCS / "memory.md").write_text(document(cells()))
-    (DOCS / "memory.svg").write_text(plot(cells()))
+        run()
+    found = cells()
+    (DOCS / "memory.md").write_text(document(found))
+    (DOCS / "memory.svg").write_text(plot(found))
     return 0
 
 

@@ -25,6 +25,7 @@ TRIED: tuple[tuple[tuple[str, ...], int, str], ...] = (
     (("talk",), 2, "pip install 'laconic["),
     (("simulate",), 2, "pip install 'laconic[simulator]'"),
     (("replay", "nothing.jsonl"), 2, "cannot be read"),
+    (("attach", "--call-id", "rtc_1"), 3, "OPENAI_API_KEY is not set"),
     (("doctor",), 1, "voice packages"),
 )
 """Arguments, exit code, and words that must be in what is printed, without any extra."""

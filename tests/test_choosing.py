@@ -107,6 +107,11 @@ def test_without_transcription_nothing_can_be_written(remember: str, expected: s
     assert chosen(Auto(memory, remember), past(silent=True)) == expected
 
 
+@pytest.mark.parametrize("kind", ["create", "place"])
+def test_where_a_service_is_known_not_to_take_writing_it_is_not_tried(kind: str) -> None:
+    assert chosen(Auto(memory), past(supports=lambda edit: edit != kind)) == "window:8000"
+
+
 def test_with_unknown_prices_the_usually_cheapest_is_taken() -> None:
     auto = Auto(memory)
     assert chosen(auto, past(model=None)) == "summary"

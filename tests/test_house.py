@@ -152,6 +152,12 @@ def test_the_package_alone_loads_the_engine_and_no_folder() -> None:
         _ = laconic.nonsense
 
 
+def test_the_command_line_stands_before_anything_heavy_is_loaded() -> None:
+    """Whoever presses Ctrl-C at once is heard by `main`, which leaves without a traceback."""
+    code = "import sys, laconic.cli; assert not {'laconic.session', 'laconic.memory', 'msgspec'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_the_version_is_said_in_one_place_and_repeated_right() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == laconic.__version__

@@ -35,6 +35,7 @@ def test_where_a_name_stands(raw: str, name: str, at: int) -> None:
 
 def test_bytes_that_are_no_text_have_no_name() -> None:
     assert named(b'{"x":"\xff"}') == ("", -1)
+    assert named("\ud800") == ("", -1)
 
 
 def test_all_recorded_sound_is_known_by_its_beginning(recordings: Path) -> None:

@@ -87,6 +87,13 @@ def test_only_the_latest_lines_are_remembered() -> None:
     assert cache.promised([Segment("b", Tokens(64))]) == Tokens(64)
 
 
+def test_what_is_forgotten_is_promised_no_more() -> None:
+    cache = PromptCache()
+    cache.remember(line(Tokens(200)))
+    cache.forget()
+    assert cache.promised(line(Tokens(200))) == Tokens()
+
+
 @pytest.mark.parametrize("block", [64, 128])
 def test_the_block_is_a_parameter(block: int) -> None:
     cache = PromptCache(block)

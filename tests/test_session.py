@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+from noted import SAID, Noted, noted
 from playbook import (
     Placeholder,
     Playbook,
@@ -702,3 +703,117 @@ def test_a_reply_asked_for_again_is_waited_for() -> None:
     )
     assert book
     assert book.session.deadline == 5.0
+
+
+# --- one unbroken conversation (test_view.py, test_wishes.py and tests/simulator/test_unbroken.py have the rest) -----
+
+
+def test_what_is_gone_is_answered_for_and_the_services_refusal_is_nobodys_business() -> None:
+    talk = noted("last:1")
+    talk.enters("later")
+    talk.answer()
+    talk.told.clear()
+    errors, awaited = talk.session.errors, talk.session.deadline
+    talk.app("conversation.item.retrieve", item_id="a")
+    talk.answer()
+    assert [event["item"]["id"] for event in talk.told] == ["a"]
+    assert (talk.session.errors, talk.session.deadline) == (errors, awaited)
+
+
+def test_what_the_app_says_of_an_item_we_are_deleting_is_passed_on_once_that_is_settled() -> None:
+    talk = noted("last:1")
+    talk.enters("later")
+    talk.app("conversation.item.truncate", item_id="a", content_index=0, audio_end_ms=100)
+    talk.app("input_audio_buffer.append", audio="AAAA")
+    assert [sent["type"] for sent in talk.sent] == ["conversation.item.delete"]
+    talk.says("conversation.item.deleted", item_id=talk.sent.pop()["item_id"])
+    assert [sent["type"] for sent in talk.sent] == ["conversation.item.truncate", "input_audio_buffer.append"]
+
+
+def test_a_note_deleted_for_the_app_is_followed_by_the_mirror() -> None:
+    talk = noted("written")
+    talk.app("conversation.item.delete", item_id="u")
+    talk.answer()
+    assert talk.held == [SAID]
+
+
+def test_sound_of_the_app_goes_through_untouched_and_is_measured() -> None:
+    session = Session(ids=counter())
+    raw = b'{ "type":"input_audio_buffer.append", "audio":"' + b"A" * 6400 + b'" }'
+    session.from_app(raw, 0.0)
+    assert list(session.actions()) == [ToService(raw)]
+    assert session.conversation.input.ms == 100
+
+
+def summed_up(dialect: str = "ga") -> Noted:
+    """A summary is wanted and asked of the realtime model itself."""
+    talk = noted("summary:5:1")
+    if dialect == "beta":
+        talk.says("session.updated", session={"modalities": ["text", "audio"], "turn_detection": None})
+    talk.told.clear()
+    talk.session.summarise_inside(1, "Sum it up.", 0.0)
+    talk.act()
+    return talk
+
+
+def test_a_summary_is_made_beside_the_conversation_and_the_app_hears_nothing_of_it() -> None:
+    talk = summed_up()
+    [asked] = talk.sent
+    metadata = asked["response"]["metadata"]
+    assert asked["response"]["input"][0]["content"][0]["text"] == "User: Where is it?"
+    talk.sent.clear()
+    said = {"id": "s1", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Where."}]}
+    response = {"id": "r9", "conversation_id": None, "metadata": metadata, "status": "in_progress", "output": []}
+    talk.says("response.created", response=response)
+    talk.says("response.output_text.delta", response_id="r9", item_id="s1", delta="Where.")
+    talk.says("response.done", response=response | {"status": "completed", "output": [said], "usage": USAGE})
+    talk.says("rate_limits.updated", rate_limits=[])
+    talk.answer()
+    assert talk.told == []
+    assert talk.held == ["Summary of the conversation so far:\nWhere.", SAID]
+    [charged] = [notice for notice in talk.noticed if isinstance(notice, Charged) and notice.kind == "summary"]
+    assert charged.response_id == "r9"
+
+
+def test_a_beta_service_is_asked_in_beta() -> None:
+    [asked] = summed_up("beta").sent
+    assert asked["response"]["modalities"] == ["text"]
+
+
+def test_why_there_is_no_summary_is_told_once_and_nothing_is_deleted() -> None:
+    talk = summed_up()
+    held = talk.held
+    refused = {"message": "not here", "event_id": talk.sent[0]["event_id"]}
+    talk.says("error", error=refused)
+    told = [notice.text for notice in talk.noticed if isinstance(notice, MemoryTold)]
+    assert told == ["no summary: the service refused to write one (not here)"]
+    assert talk.told == []
+    assert talk.held == held
+    talk.says("error", error=refused)
+    assert len([notice for notice in talk.noticed if isinstance(notice, MemoryTold)]) == 1
+
+
+def test_a_summary_nobody_waits_for_is_not_asked_for() -> None:
+    session = Session(ids=counter())
+    session.summarise_inside(1, "Sum it up.", 0.0)
+    assert list(session.actions()) == []
+
+
+def test_a_summary_that_does_not_come_is_given_up() -> None:
+    talk = summed_up()
+    assert talk.session.deadline == 30.0
+    talk.session.tick(30.0)
+    assert "no summary: the service wrote none within 30 s" in [
+        notice.text for notice in talk.session.actions() if isinstance(notice, MemoryTold)
+    ]
+
+
+def test_a_response_of_ours_ends_no_wait_for_the_apps() -> None:
+    """The app has asked for a response; a summary's begins before it."""
+    talk = summed_up()
+    talk.app("response.create")
+    response = {"id": "r9", "conversation_id": None, "metadata": talk.sent[0]["response"]["metadata"]}
+    talk.says("response.created", response=response | {"status": "in_progress"})
+    assert talk.session.deadline == 5.0
+    talk.says("response.created", response={"id": "r2", "conversation_id": "conv", "status": "in_progress"})
+    assert talk.session.deadline == 30.0

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+import still_time
 
 from laconic import recording, scenarios
 from laconic.client.chat_endpoints import chat_endpoint
@@ -79,10 +80,17 @@ class Talked:
 
 
 async def talked(
-    parts: Parts, scenario: str, memory: str, dialect: Dialect = "ga", *, text_model: bool = True, **habits: Any
+    parts: Parts,
+    scenario: str,
+    memory: str,
+    dialect: Dialect = "ga",
+    *,
+    text_model: bool = True,
+    clock: Clock | None = None,
+    **habits: Any,
 ) -> Talked:
     """One talk from the first word to the last reply heard. `text_model`: whether one writes the summaries."""
-    clock, numbers, printed = Clock(PACE), count(1), StringIO()
+    clock, numbers, printed = clock or Clock(PACE), count(1), StringIO()
     session = Session(ids=lambda: f"ours_{next(numbers)}", memory=memory, model="gpt-realtime")
     page = Page(session.conversation, Words("en"))
     view = Lines(page, Bill(session, page.words, clock.now), printed)
@@ -240,3 +248,18 @@ async def test_a_story_cut_off_is_remembered_as_far_as_it_was_heard(parts: Parts
     assert [item.id for item in talk.session.conversation] == talk.held
     assert deleted(talk)[:2] == [line.item_id for line in talk.page.lines if line.item_id][:2]
     assert talk.session.errors == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("memory", "knows"), [("exchanges:3", False), ("exchanges:5", True)])
+def test_who_pauses_in_mid_sentence_makes_ghost_turns_and_no_exchanges(parts: Parts, memory: str, knows: bool) -> None:
+    """Five times the service takes a pause for the end, and nobody hears what it was about to say. What the caller said
+    before and after the pause is one thing. On a loop whose clock stands still while somebody works, since a pause that
+    is long enough on one machine must be so on all."""
+    talk = still_time.run(talked(parts, "pauses", memory, clock=still_time.StillClock()))
+    assert talk.session.exchanges.ghost_turns == 5
+    assert talk.session.exchanges.count == 5
+    cancelled = [entry for entry in talk.session.meter.responses if entry.status == "cancelled"]
+    assert len(cancelled) == 5
+    assert all(entry.cost.nanodollars == 0 for entry in cancelled)
+    assert ("green" in talk.said[-1].words) is knows

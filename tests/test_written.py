@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from pasts import World, called, heard, output, spoken, typed
 
 from laconic.edits import Delete, Edit, Insert
@@ -228,13 +229,14 @@ def test_a_server_that_always_appends_is_found_out_and_a_window_takes_over() -> 
     assert world.ids == []
 
 
-def test_where_we_may_not_write_a_window_takes_over_at_once() -> None:
+@pytest.mark.parametrize(("kind", "told"), [("create", "does not let us write"), ("place", "wrong place")])
+def test_where_we_may_not_write_a_window_takes_over_at_once(kind: str, told: str) -> None:
     world, written = exchange()
-    world.unsupported = {"create"}
+    world.unsupported = {kind}
     for _ in range(3):
         assert world.follow(written) == []
     assert len(world.told) == 1
-    assert "does not let us write" in world.told[0]
+    assert told in world.told[0]
 
 
 # --- no words -----------------------------------------------------------------------------------------------------

@@ -18,27 +18,26 @@ returned. The folders do the touching: `client` dials, `voice` hears and speaks,
 command line, and `simulator` stands in for a service, so that all of it can be tried without a key or a bill.
 Start reading at session.py, the front door.
 
-`attach`, `attach_call` and `local_gateway` live in folders and are fetched when they are first asked for, so that the
-engine alone loads nothing that touches the world.
+Every name is fetched from its file when it is first asked for. So the engine alone loads nothing that touches the
+world, and a command at a prompt loads what it needs and no more.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from laconic.conversation import Conversation
-from laconic.errors import BadInput, Dropped, LaconicError, NoDevice, NoKey, Refused, Unreachable
-from laconic.exchanges import Exchanges
-from laconic.items import Item, Part
-from laconic.memory import Everything, LastExchanges, LastItems, Memory
-from laconic.meter import Charge, Cost, Meter
-from laconic.rates import Rates, RateTable
-from laconic.session import Action, Notice, Session, Summarise, ToApp, ToService
-from laconic.usage import TranscriptionUsage, Usage
-
 if TYPE_CHECKING:
     from laconic.client.attach import attach
     from laconic.client.sideband import attach_call
+    from laconic.conversation import Conversation
+    from laconic.errors import BadInput, Dropped, LaconicError, NoDevice, NoKey, Refused, Unreachable
+    from laconic.exchanges import Exchanges
     from laconic.gateway.local import local_gateway
+    from laconic.items import Item, Part
+    from laconic.memory import Everything, LastExchanges, LastItems, Memory
+    from laconic.meter import Charge, Cost, Meter
+    from laconic.rates import Rates, RateTable
+    from laconic.session import Action, Notice, Session, Summarise, ToApp, ToService
+    from laconic.usage import TranscriptionUsage, Usage
 
 __version__ = "0.1.0"
 
@@ -77,11 +76,21 @@ __all__ = [
     "local_gateway",
 ]
 
-_FETCHED = {
-    "attach": "laconic.client.attach",
-    "attach_call": "laconic.client.sideband",
-    "local_gateway": "laconic.gateway.local",
+_FILES = {
+    "client.attach": ("attach",),
+    "client.sideband": ("attach_call",),
+    "conversation": ("Conversation",),
+    "errors": ("BadInput", "Dropped", "LaconicError", "NoDevice", "NoKey", "Refused", "Unreachable"),
+    "exchanges": ("Exchanges",),
+    "gateway.local": ("local_gateway",),
+    "items": ("Item", "Part"),
+    "memory": ("Everything", "LastExchanges", "LastItems", "Memory"),
+    "meter": ("Charge", "Cost", "Meter"),
+    "rates": ("RateTable", "Rates"),
+    "session": ("Action", "Notice", "Session", "Summarise", "ToApp", "ToService"),
+    "usage": ("TranscriptionUsage", "Usage"),
 }
+_FETCHED = {name: f"laconic.{file}" for file, names in _FILES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

@@ -142,7 +142,7 @@ class Auto:
         """What can do what is asked here, the preferred one first where costs are equal or unknown."""
         if (past.rates is not None and past.rates.by_time) or not past.supports("delete"):
             return ["everything"]
-        if not past.transcribes or not past.supports("create"):
+        if not (past.transcribes and past.supports("create") and past.supports("place")):
             return ["everything"] if self.remember == "words" else ["window:8000", "everything"]
         if self.remember == "words":
             return ["written", "everything"]

@@ -17,7 +17,7 @@ just changing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -86,6 +86,8 @@ class Insert:
 
 
 Edit = Delete | Truncate | Insert
+_DUE_AGAIN = 64
+"""So many second answers are waited for at most: services exist that never answer."""
 Result = Literal["done", "gone", "refused", "unanswered", "misplaced"]
 
 
@@ -135,6 +137,8 @@ class Edits:
     ids: Callable[[], str]
     """Makes ids for the events we send."""
     ack_timeout_s: float
+    lacks: Collection[str] = ()
+    """What the service is known not to do, from before this conversation (laws.EDITS)."""
     _sent: dict[str, _Sent] = field(default_factory=dict[str, _Sent])
     _given_up: dict[str, Edit] = field(default_factory=dict[str, Edit])  # a late answer is still to ours
     _records: dict[str, _Record] = field(default_factory=dict[str, _Record])
@@ -151,8 +155,8 @@ class Edits:
         return len(self._sent)
 
     def supports(self, kind: str) -> bool:
-        """Whether the service is still believed to do edits of this kind."""
-        return kind not in self._records or self._records[kind].supported
+        """Whether the service is still believed to do edits of this kind; `place`: to put inserts where we ask."""
+        return kind not in self.lacks and (kind not in self._records or self._records[kind].supported)
 
     def tried(self, item_id: str) -> bool:
         """Whether an edit of this item has been given up: it is not tried a third time."""
@@ -242,6 +246,8 @@ class Edits:
         if late is not None and late.kind == kind:
             del self._given_up[item_id]
             self._record(kind).done += 1
+            if kind != "create":
+                self._due_again(item_id, kind)
             return Outcome(late, "done")
         if self._twice.get(item_id) != kind:
             self._told_app(kind, item_id)
@@ -253,9 +259,12 @@ class Edits:
         item_id = sent.edit.item_id
         del self._sent[item_id]
         if len(sent.event_ids) > 1:
-            self._twice[item_id] = sent.edit.kind
-            if len(self._twice) > 64:
-                del self._twice[next(iter(self._twice))]
+            self._due_again(item_id, sent.edit.kind)
+
+    def _due_again(self, item_id: str, kind: str) -> None:
+        self._twice[item_id] = kind
+        if len(self._twice) > _DUE_AGAIN:
+            del self._twice[next(iter(self._twice))]
 
     def _written(self, item_id: str, previous: str | msgspec.UnsetType | None) -> Outcome | None:
         """An item entered: ours, in its place or not, or somebody else's."""

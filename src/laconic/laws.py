@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-__all__ = ["Laws", "prior"]
+__all__ = ["EDITS", "Laws", "prior"]
+
+EDITS = ("delete", "truncate", "create", "place")
+"""What a service may be unable to do to its conversation; `place`: to put what we write where we ask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,8 @@ class Laws:
     """Size of the context: input and output of one response together."""
     bills_whole_input: bool = True
     """False: only the messages that are new since the last response are counted, and nothing else (xAI)."""
+    lacks: tuple[str, ...] = ()
+    """Of EDITS, those the service was found not to do."""
     unverified: tuple[str, ...] = ()
     """Names of the fields above that are guesses for this model."""
 

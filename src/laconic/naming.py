@@ -38,5 +38,5 @@ def named(raw: Raw) -> tuple[str, int]:
         return (name if isinstance(name, str) else name.decode()), found.start(1)
     try:
         return _peek.decode(raw).type, -1
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return "", -1

@@ -87,7 +87,8 @@ class Past:
     say: Callable[[str], None]
     """Tells the caller something, once."""
     supports: Callable[[str], bool]
-    """Whether the service does edits of this kind."""
+    """Whether the service does edits of this kind: `delete`, `truncate`, `create`; and `place`, puts what we write
+    where we ask."""
     typical: Callable[[], Typical] = Typical
     """The average exchange so far."""
 

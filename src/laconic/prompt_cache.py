@@ -62,6 +62,10 @@ class PromptCache:
         longest = max(prefixes, key=lambda prefix: prefix.text + prefix.audio + prefix.image, default=Tokens())
         return whole_blocks(longest, self._block)
 
+    def forget(self) -> None:
+        """Nothing is remembered any longer."""
+        self._lines.clear()
+
     def remember(self, line: Sequence[Segment]) -> None:
         """Keep an input with what it generated."""
         self._lines.append(tuple(line))

@@ -219,10 +219,12 @@ class Remembering:
             self._exchanges.written(outcome.edit.item_id, outcome.edit.behind)
         return outcome
 
+    def answers_again(self, event: ev.Event) -> bool:
+        """Whether an event is the second answer to an edit of ours. To be asked once of each event."""
+        return self.edits.late(event)
+
     def is_ours(self, event: ev.Event) -> bool:
-        """Whether an event speaks of an item that we wrote, or answers us once more: the app need not know."""
-        if self.edits.late(event):
-            return True
+        """Whether an event speaks of an item that we wrote: the app need not know."""
         match event:
             case ev.ConversationItemAdded(item=item) | ev.ConversationItemDone(item=item):
                 return item.get("id") in self._ours

@@ -164,8 +164,8 @@ class Session:
         self._remembering.disputed = self._wishes.disputed
         self._limiting: Limiting | Unlimited = Unlimited(known, self._create)
         if budget is not None:
-            known_by = (self.conversation, self.meter, self._rates, known, ids, self._actions)
-            self._limiting = Limiting(read_budget(budget), *known_by, send=self._create, timeout_s=ack_timeout_s)
+            ours = (self.conversation, self.meter, self._rates, known, ids, self._actions)
+            self._limiting = Limiting(read_budget(budget), *ours, send=self._create, timeout_s=ack_timeout_s)
         self._remembering.respond = self._limiting.ours
 
     def _find(self, model: str | None) -> Rates | None:
@@ -216,7 +216,8 @@ class Session:
             hidden, outcome = True, None
         else:
             outcome = self._remembering.answer(event)
-            hidden = outcome is not None or self._remembering.is_ours(event) or self._asides.read(event)
+            ours = self._remembering.is_ours(event) or self._remembering.answers_again(event)
+            hidden = outcome is not None or ours or self._asides.read(event)
         entering = event.item.get("id", "") if isinstance(event, ev.ConversationItemAdded) else ""
         entering = "" if entering in self.conversation else entering
         item = self.conversation.get(outcome.edit.item_id) if outcome is not None else None
@@ -227,7 +228,7 @@ class Session:
         if entering and not self._remembering.is_ours(event):
             self._enter(entering)
         self._foresee(event)
-        self._take_in(event, now)
+        self._take_in(event, now, hidden=hidden)
         self._remembering.followed(event, now)
         self._elapsed(now)
         self._limiting.follow(event, now)
@@ -334,10 +335,8 @@ class Session:
         self._edit(now)
 
     def summarise_inside(self, ask_id: int, instructions: str, now: float) -> None:
-        """Have the summary asked for by `Summarise` made by the realtime model itself, beside the conversation.
-
-        The app hears nothing of it. Where it cannot be had a notice says why, once, and nothing is deleted.
-        """
+        """Have the summary asked for by `Summarise` made by the realtime model itself, beside the conversation; the app
+        hears nothing of it. Where it cannot be had a notice says why, once, and nothing is deleted."""
         ask = self._remembering.wanted(ask_id)
         if ask is not None and self._limiting.near:
             self._remembering.summarised(ask_id, None)
@@ -376,13 +375,13 @@ class Session:
 
     # --- remembered and counted ------------------------------------------------------------------------------
 
-    def _take_in(self, event: ev.Event, now: float) -> None:
+    def _take_in(self, event: ev.Event, now: float, *, hidden: bool) -> None:
         match event:
             case ev.Unknown():
                 self.unknown_events += 1
             case ev.Error():
                 self.errors += 1
-                self._awaited_until = None
+                self._awaited_until = self._awaited_until if hidden else None
             case ev.SessionCreated() | ev.SessionUpdated():
                 self._know_model()
             case ev.ConversationItemAdded(item=wire) | ev.ConversationItemDone(item=wire):
@@ -396,7 +395,7 @@ class Session:
                     self._expect_response(now)
             case ev.InputAudioTranscriptionCompleted():
                 self._count_transcription(event)
-            case ev.ResponseCreated():
+            case ev.ResponseCreated() if not hidden:
                 self._awaited_until = None
             case ev.ResponseOutputItemAdded(response_id=response_id, item=wire):
                 response = self.conversation.responses.get(response_id)

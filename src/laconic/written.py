@@ -34,6 +34,7 @@ _FALLBACK = 8_000
 """Tokens of the window that remembers where writing cannot."""
 _PATIENCE = 6
 """So many items may wait for their words before we say that they do not come."""
+_MISPLACES = "this service writes our words in the wrong place"
 _TRIES = 2
 """So often an item's words may be turned down; then its sound is let be."""
 
@@ -80,8 +81,10 @@ class Written:
         """One plan for each exchange that is over and still sounds."""
         if not past.supports("delete"):
             return
-        if self.broken is None and not past.supports("create"):
+        if not past.supports("create"):
             self._give_up("this service does not let us write into its conversation", past)
+        elif not past.supports("place"):
+            self._give_up(_MISPLACES, past)
         if self.broken is None:
             yield from self._writing(past)
         if self.broken is not None or self._lacks_words(past):
@@ -149,7 +152,7 @@ class Written:
             yield [Delete(item.id, "written") for item in sound]
             return
         if any(outcome.result == "misplaced" for outcome in failed):
-            self._give_up("this service writes our words in the wrong place", past)
+            self._give_up(_MISPLACES, past)
         elif any(_refuses_assistant_text(outcome, past) for outcome in failed):
             self.notes = True
         self._turned_down = {item_id: n for item_id, n in self._turned_down.items() if item_id in past.conversation}

@@ -373,7 +373,16 @@ def test_what_was_learned_is_shown_for_each_model():
     for words in ("gpt-realtime at api.openai.com", "lose", "93%", "n = 42", "blocks of 64", "2026-11-20"):
         assert words in one.fact.en
     assert "keep their sound, 0%" in two.fact.en
+    assert "does not" not in two.fact.en
     assert "残る" in two.fact.ja
+
+
+@pytest.mark.usefixtures("data_folder")
+def test_what_a_service_does_not_do_is_shown_with_its_laws():
+    save_laws("localhost:8765", "somebody/else", Laws(lacks=("delete", "place")), 3)
+    [check] = (sensible(check) for check in checks.laws())
+    assert "it does not delete items or put them where we ask" in check.fact.en
+    assert "不可: 項目の削除・指定した位置への書き込み" in check.fact.ja
 
 
 def test_a_broken_file_of_laws_is_said_and_does_no_harm(data_folder: Path):

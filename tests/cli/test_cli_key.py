@@ -48,7 +48,7 @@ def test_a_key_is_made_and_shown_once(file: Path, capsys: pytest.CaptureFixture[
     listed = capsys.readouterr().out
     assert secret not in listed
     for line in (
-        f"kiosk  ({key.id})  expires ",
+        f"kiosk ({key.id}) expires ",
         "  $5/day: $0.00 used, $0.00 held by running sessions, $5.00 left",
         "  $100/month: $0.00 used, $0.00 held by running sessions, $100.00 left",
         "  30 min/day for each user",

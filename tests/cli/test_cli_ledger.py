@@ -111,6 +111,11 @@ def test_only_what_was_asked_for_is_summed(file: Path, capsys: pytest.CaptureFix
     assert count("--session", "another") == 0
 
 
+def test_where_nothing_is_found_it_says_so(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(file, "show", "--session", "another") == 0
+    assert capsys.readouterr().out == "There are no such rows.\n"
+
+
 def test_what_is_unknown_is_listed_until_it_is_resolved(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(file, "show", "--unknown")
     said = capsys.readouterr().out
@@ -193,6 +198,19 @@ def test_what_cannot_be_done_is_one_sentence(
     said = capsys.readouterr().err
     assert told in said
     assert said.count("\n") == 1
+
+
+def test_what_apps_call_themselves_gives_the_terminal_no_orders(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def write() -> None:
+        async with open_database(f"sqlite:///{file}") as database:
+            await Ledger(database).write([reply("\x1b[2J", user="\x1b]0;mine\x07", usage=None, charges=(), unknown=1)])
+
+    asyncio.run(write())
+    run(file, "show", "--by", "user")
+    run(file, "show", "--unknown")
+    said = capsys.readouterr().out
+    assert "]0;mine" in said
+    assert not any(sign in said for sign in ("\x1b", "\x07"))
 
 
 def test_without_a_ledger_there_is_nothing_to_show(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -101,8 +101,8 @@ def test_it_names_its_price_asks_reports_and_keeps_the_laws(
         outcome = run("--service", url, "--model", "gpt-realtime", "--report", "found.md")
     assert outcome.code == 0, outcome.err
     offer, *_ = outcome.err.splitlines()
-    assert "gpt-realtime, 4 minutes or less: about $0." in offer
-    assert "never more than $0." in offer
+    assert "gpt-realtime, 5 minutes or less: about $0." in offer
+    assert "never more than $1." in offer
     assert "Go on? [y/N]" in outcome.err
     assert "It cost $0." in outcome.err
     assert "only the newest reply keeps its sound" in outcome.out
@@ -111,7 +111,7 @@ def test_it_names_its_price_asks_reports_and_keeps_the_laws(
     assert "verysecret" not in outcome.out + outcome.err
     [entry], wrong = learned_laws()
     assert wrong is None
-    assert (entry.service, entry.model, entry.responses) == ("127.0.0.1", "gpt-realtime", 13)
+    assert (entry.service, entry.model, entry.responses) == ("127.0.0.1", "gpt-realtime", 16)
     assert entry.laws.keeps_reply_audio is False
     assert entry.laws.unverified == ()
     assert entry.laws.cache_block == 64

@@ -501,3 +501,140 @@ async def test_a_class_of_ones_own_stays_in_force() -> None:
         assert isinstance(connection, Mine)
         await connection.recv()
         assert connection.received == 1
+
+
+# --- what the service no longer holds, and the app does not know ----------------------------------------------------
+
+
+async def forgotten(connection: Any, standin: StandIn, exchanges: int = 5) -> str:
+    """After some exchanges: an item that the app was told of and the service has been made to forget."""
+    known: list[str] = []
+    await connection.send(UPDATE)
+    for n in range(exchanges):
+        await connection.send(created(f"Sentence {n}."))
+        await connection.send(RESPOND)
+        async for raw in connection:
+            event = json.loads(raw)
+            if event["type"] == "conversation.item.added":
+                known.append(event["item"]["id"])
+            if event["type"] == "response.done":
+                break
+    assert known[0] not in held(standin)
+    return known[0]
+
+
+async def test_who_waits_for_a_message_is_woken_by_one_the_engine_makes() -> None:
+    """An app may ask for an item that only our copy still has. The service is never asked, and says nothing."""
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        connection = laconic.attach(given, memory="last:2")
+        item_id = await forgotten(connection, standin)
+        async with asyncio.timeout(5):
+            while json.loads(await connection.recv())["type"] != "rate_limits.updated":
+                pass
+        receiving = asyncio.create_task(connection.recv())
+        await asyncio.sleep(0)
+        await connection.send(json.dumps({"type": "conversation.item.retrieve", "item_id": item_id}))
+        event = json.loads(await asyncio.wait_for(receiving, 5))
+        assert (event["type"], event["item"]["content"][0]["text"]) == ("conversation.item.retrieved", "Sentence 0.")
+
+
+async def test_with_aiohttp_as_well() -> None:
+    async with quick_stand_in() as standin, aiohttp.ClientSession() as http, http.ws_connect(standin.url) as given:
+        connection = laconic.attach(given, memory="last:2")
+        known: list[str] = []
+        await connection.send_str(UPDATE)
+        for n in range(5):
+            await connection.send_str(created(f"Sentence {n}."))
+            await connection.send_str(RESPOND)
+            async for message in connection:
+                event = message.json()
+                if event["type"] == "conversation.item.added":
+                    known.append(event["item"]["id"])
+                if event["type"] == "response.done":
+                    break
+        while (await connection.receive_json())["type"] != "rate_limits.updated":
+            pass
+        receiving = asyncio.create_task(connection.receive_json())
+        await asyncio.sleep(0)
+        await connection.send_json({"type": "conversation.item.retrieve", "item_id": known[0]})
+        assert (await asyncio.wait_for(receiving, 5))["type"] == "conversation.item.retrieved"
+        assert connection.close_code is None
+
+
+def test_among_threads_as_well() -> None:
+    with quick_stand_in_thread() as standin, sync_connect(standin.url) as given:
+        connection = laconic.attach(given, memory="last:2")
+        known: list[str] = []
+        connection.send(UPDATE)
+        for n in range(5):
+            connection.send(created(f"Sentence {n}."))
+            connection.send(RESPOND)
+            for raw in connection:
+                event = json.loads(raw)
+                if event["type"] == "conversation.item.added":
+                    known.append(event["item"]["id"])
+                if event["type"] == "response.done":
+                    break
+        while json.loads(connection.recv(5))["type"] != "rate_limits.updated":
+            pass
+        asking = threading.Timer(
+            0.02, connection.send, (json.dumps({"type": "conversation.item.retrieve", "item_id": known[0]}),)
+        )
+        asking.start()
+        assert json.loads(connection.recv(5))["type"] == "conversation.item.retrieved"
+        asking.join()
+
+
+async def test_with_a_client_secret_the_session_writes_its_own_summaries() -> None:
+    """The secret opens nothing else. What the model writes beside the conversation, the app is not shown."""
+    key = {"Authorization": "Bearer ek_1"}
+    async with quick_stand_in() as standin, connect(standin.url, additional_headers=key) as given:
+        connection = laconic.attach(given, memory="summary:120:40")
+        await connection.send(UPDATE)
+        names: Counter[str] = Counter()
+        for n in range(8):
+            await connection.send(created(f"Sentence {n}, with quite some words in it."))
+            await connection.send(RESPOND)
+            async for raw in connection:
+                names[json.loads(raw)["type"]] += 1
+                if json.loads(raw)["type"] == "response.done":
+                    break
+        reading = asyncio.create_task(_read_on(connection))
+        await until(lambda: standin.services[0].conversation[0].role == "system")
+        reading.cancel()
+        assert names["response.done"] == 8
+        assert "summary" in [entry.kind for entry in connection.laconic.meter.responses]
+        assert not standin.chat.asked
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_on_a_beta_service_the_app_goes_on_speaking_beta(late: bool) -> None:
+    """Azure's preview address. What the engine writes there is spelled as that service wants it."""
+    async with quick_stand_in() as standin:
+        url = f"ws://127.0.0.1:{standin.port}/openai/realtime?api-version=2025-04-01-preview&deployment=mine"
+        async with connect(url) as given:
+            if late:
+                await given.recv()
+            connection = laconic.attach(given, memory="written", model="gpt-realtime")
+            update = {"modalities": ["text"], "temperature": 0.7, "turn_detection": None}
+            await connection.send(json.dumps({"type": "session.update", "session": update}))
+            names: Counter[str] = Counter()
+            for n in range(3):
+                await connection.send(created(f"Sentence {n}."))
+                spoken = {"modalities": ["text", "audio"]}
+                await connection.send(json.dumps({"type": "response.create", "response": spoken}))
+                async for raw in connection:
+                    names[json.loads(raw)["type"]] += 1
+                    if json.loads(raw)["type"] == "response.done":
+                        break
+            reading = asyncio.create_task(_read_on(connection))
+            sounding = standin.services[0].conversation
+            await until(lambda: all(part.kind != "output_audio" for item in sounding[:-2] for part in item.parts))
+            reading.cancel()
+            assert names["conversation.item.created"] == 6
+            assert names["response.audio.delta"] > 3
+            assert not [
+                name for name in names if "output_audio" in name or name in ("error", "conversation.item.added")
+            ]
+            assert connection.laconic.conversation.dialect == "beta"
+            assert standin.services[0].session["audio"]["input"]["turn_detection"] is None

@@ -104,6 +104,7 @@ def entry(**changes: Any) -> dict[str, Any]:
         entry(laws={"reply_framing": -1}),
         entry(laws={"keeps_reply_audio": 1}),
         entry(laws={"unverified": "all"}),
+        entry(laws={"lacks": "delete"}),
     ],
 )
 def test_an_entry_that_is_none_costs_only_itself(file: Path, broken: Any) -> None:
@@ -116,9 +117,9 @@ def test_an_entry_that_is_none_costs_only_itself(file: Path, broken: Any) -> Non
 
 def test_a_later_version_s_fields_are_passed_over(file: Path) -> None:
     file.parent.mkdir(parents=True)
-    laws = {"hit_rate": 1, "read_minds": True, "unverified": ["hit_rate", "read_minds"]}
+    laws = {"hit_rate": 1, "read_minds": True, "unverified": ["hit_rate", "read_minds"], "lacks": ["swap", "delete"]}
     file.write_text(json.dumps({"version": 2, "laws": [entry(laws=laws, mood="good")]}))
-    assert load_laws(HOST, MODEL) == Laws(hit_rate=1, unverified=("hit_rate",))
+    assert load_laws(HOST, MODEL) == Laws(hit_rate=1, lacks=("delete",), unverified=("hit_rate",))
     assert learned_laws()[1] is None
 
 

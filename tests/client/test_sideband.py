@@ -50,7 +50,7 @@ class Aside:
 @asynccontextmanager
 async def aside(caller: Caller, **how: Any) -> AsyncGenerator[Aside]:
     url = f"{caller.standin.base_url}/realtime"
-    async with laconic.attach_call(caller.call_id, service=url, env=ENV, model="gpt-realtime", **how) as call:
+    async with laconic.attach_call(caller.call_id, service=url, env=ENV, **how) as call:
         listening = Aside(call)
         try:
             yield listening
@@ -90,6 +90,7 @@ async def test_the_last_five_items_stay_and_the_mirror_is_right() -> None:
             assert [entry.usage for entry in meter.responses] == list(standin.services[0].usages.values())
             assert meter.total.charges
             assert not meter.total.unknown
+        assert on.names.count("session.updated") == 1  # which names the model, and so the prices
         assert "session.created" not in on.names
         assert "response.output_audio.delta" not in on.names
         assert "conversation.item.deleted" not in on.names  # ours, and nobody's who listens here

@@ -68,6 +68,17 @@ export class Heard {
     return event;
   }
 
+  // Until everything has come that follows a response or a committed turn at its own time.
+  async settle() {
+    const count = (type) => this.seen.get(type) ?? 0;
+    while (
+      count("rate_limits.updated") !== count("response.done") ||
+      count("conversation.item.input_audio_transcription.completed") !== count("input_audio_buffer.committed")
+    ) {
+      await this.next();
+    }
+  }
+
   // The first event of this type, and everything else passed by.
   async until(type) {
     for (;;) {

@@ -1,4 +1,4 @@
-"""The caller's half of conversation.toml, for the scripts in Python: what to say, what to expect, what to tell at the end.
+"""The caller's half of conversation.toml, for the scripts in Python: what to say, to expect, and to tell at the end.
 
 It runs in the environments of the clients, so it needs nothing but Python.
 """
@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CUT_IN_PACE_S", "DETECTION", "PATIENCE_S", "PIECE_MS", "Exchange", "begun", "exchanges", "tell", "weather"]
+__all__ = [
+    "CUT_IN_PACE_S",
+    "DETECTION",
+    "PATIENCE_S",
+    "PIECE_MS",
+    "Exchange",
+    "begun",
+    "exchanges",
+    "settled",
+    "tell",
+    "weather",
+]
 
 PIECE_MS = 100
 CUT_IN_PACE_S = 0.02
@@ -57,6 +68,13 @@ def begun(line: Exchange) -> None:
 def weather(talk: list[Exchange], city: str) -> str:
     """What the function says of a city, as JSON."""
     return next(json.dumps(line.tool) for line in talk if line.tool is not None and line.tool["city"] == city)
+
+
+def settled(seen: Counter[str]) -> bool:
+    """Whether everything has come that follows a response or a committed turn, at its own time."""
+    transcribed = seen["conversation.item.input_audio_transcription.completed"]
+    over = seen["rate_limits.updated"] == seen["response.done"]
+    return over and transcribed == seen["input_audio_buffer.committed"]
 
 
 def tell(events: Counter[str], **more: Any) -> None:

@@ -33,6 +33,7 @@ import wave
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -89,19 +90,42 @@ def environment(name: str) -> Path:
     return folder
 
 
-def both(name: str) -> str:
-    """One client straight to the stand-in and through the gateway: the same to the client, less to the service.
+@dataclass(frozen=True)
+class Talks:
+    """The same conversation twice."""
 
-    Raises AssertionError. What there is to say of it, in a line.
+    straight: Told
+    through_gateway: Told
+    rows: list[Row]
+    """The gateway's ledger."""
+    log: str
+    """The gateway's log."""
+
+
+def both(name: str) -> Talks:
+    """One client straight to the stand-in and through the gateway. Raises AssertionError, see `run`."""
+    return Talks(straight(name), *through_gateway(name))
+
+
+def check(talks: Talks) -> None:
+    """To the client it was the same; the service had less to read; all of it is in the books, and no word in the log.
+
+    Raises AssertionError.
     """
-    alone, (told, rows) = straight(name), through_gateway(name)
-    assert told.events is not None
+    alone, told, rows = talks.straight, talks.through_gateway, talks.rows
     assert counted(told.events) == counted(alone.events), _difference(alone.events, told.events)
+    assert told.events.keys() == alone.events.keys()
     folds = [row for row in rows if row.kind == "summary" and row.status == "completed"]
     assert len(folds) >= FOLDS, f"{len(folds)} folds in {len(rows)} rows"
     assert not any(row.unknown for row in rows), "a row without a price"
     replies = [row for row in rows if row.kind == "reply"]
-    return f"{alone.took_s:.1f} s + {told.took_s:.1f} s, {len(replies)} replies, {len(folds)} folds, {told.more}"
+    assert [row.status for row in replies].count("cancelled") == 1, "the reply the caller cut into"
+    lines: list[dict[str, Any]] = _toml("conversation.toml")["exchange"]
+    assert not [line["say"] for line in lines if line["say"] in talks.log]
+    if "cost_dollars" in told.more:
+        reckoned = int(Decimal(told.more["cost_dollars"]) * 10**9)
+        assert reckoned == sum(charge.nanodollars for row in replies for charge in row.charges)
+        assert reckoned < int(Decimal(alone.more["cost_dollars"]) * 10**9)
 
 
 def counted(events: Mapping[str, int]) -> dict[str, int]:
@@ -111,7 +135,9 @@ def counted(events: Mapping[str, int]) -> dict[str, int]:
 
 def _difference(alone: Mapping[str, int], told: Mapping[str, int]) -> str:
     names = sorted({*counted(alone), *counted(told)})
-    found = [f"{name} {alone.get(name, 0)} → {told.get(name, 0)}" for name in names if alone.get(name) != told.get(name)]
+    found = [
+        f"{name} {alone.get(name, 0)} → {told.get(name, 0)}" for name in names if alone.get(name) != told.get(name)
+    ]
     return "straight → through the gateway: " + ", ".join(found)
 
 
@@ -124,13 +150,13 @@ def straight(name: str) -> Told:
             return run(name, secure, folder, certificate)
 
 
-def through_gateway(name: str) -> tuple[Told, list[Row]]:
-    """One client with a gateway before the stand-in, and the gateway's ledger. Raises AssertionError."""
+def through_gateway(name: str) -> tuple[Told, list[Row], str]:
+    """One client with a gateway before the stand-in; the gateway's ledger and its log. Raises AssertionError."""
     with conversation() as folder, stand_in(name, folder) as base_url:
         tls = bool(versions()[name].get("tls"))
         with gateway(base_url, folder, tls=tls) as (url, certificate):
             told = run(name, url, folder, certificate)
-        return told, ledger(folder)
+        return told, ledger(folder), (folder / "gateway.log").read_text(encoding="utf-8")
 
 
 def run(name: str, base_url: str, folder: Path, certificate: Path | None = None) -> Told:
@@ -150,7 +176,9 @@ def run(name: str, base_url: str, folder: Path, certificate: Path | None = None)
     result = subprocess.run(
         [*command, base_url, folder], capture_output=True, text=True, env=env, timeout=LONGEST_S, check=False
     )
-    assert result.returncode == 0, f"{name}: {result.stdout[-4000:]}{result.stderr[-4000:]}"
+    if result.returncode:
+        logs = "".join(f"\n{log.stem}: {log.read_text(encoding='utf-8')[-2000:]}" for log in folder.glob("*.log"))
+        raise AssertionError(f"{name}: {result.stdout[-4000:]}{result.stderr[-4000:]}{logs}")
     told = json.loads(result.stdout.splitlines()[-1])
     return Told(told.pop("events"), told, time.monotonic() - began)
 
@@ -160,15 +188,18 @@ def stand_in(name: str, folder: Path) -> Generator[str]:
     """A stand-in for this client, a process of its own; its base URL. `write_conversation` has written to `folder`."""
     latency = str(versions()[name].get("latency_ms", LATENCY_MS))
     said = ("--mind", str(folder / "mind.toml"), "--clips", str(folder))
-    with process("simulate", "--port", "0", "--latency-ms", latency, *said, *FAST) as line:
+    with process(folder, "simulate", "--port", "0", "--latency-ms", latency, *said, *FAST) as line:
         yield line.split("?")[0].removesuffix("/realtime")
 
 
 @contextmanager
-def process(*command: str, **env: str) -> Generator[str]:
-    """A command of ours, until the block is left; its first line, which says where it listens."""
+def process(folder: Path, *command: str, **env: str) -> Generator[str]:
+    """A command of ours, until the block is left, its log in `folder`; its first line, which says where it listens."""
     whole = [sys.executable, "-m", "laconic", *command]
-    with subprocess.Popen(whole, stdout=subprocess.PIPE, text=True, env=os.environ | env) as running:
+    with (
+        (folder / f"{command[0]}.log").open("w", encoding="utf-8") as log,
+        subprocess.Popen(whole, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | env) as running,
+    ):
         try:
             line: str = cast("Any", running.stdout).readline()
             assert line, f"{command[0]} did not start"
@@ -182,9 +213,8 @@ def gateway(service: str, folder: Path, *, tls: bool) -> Generator[tuple[str, Pa
     """A gateway before a service, a process of its own, its ledger in `folder`: base URL and certificate."""
     books = ("--ledger", f"sqlite:///{folder / 'ledger.sqlite'}")
     door = ("--port", "0", "--open", *(["--tls-self-signed"] if tls else []))
-    with process(
-        "gateway", *door, *books, "--service", f"{service}/realtime", "--memory", MEMORY, XDG_DATA_HOME=str(folder)
-    ) as line:
+    where = ("--service", f"{service}/realtime", "--memory", MEMORY)
+    with process(folder, "gateway", *door, *books, *where, XDG_DATA_HOME=str(folder)) as line:
         found = re.search(r"wss?://[^/]+/v1", line)
         assert found is not None, line
         yield found[0], next(folder.glob("**/certificate.pem"), None)
@@ -194,7 +224,7 @@ def gateway(service: str, folder: Path, *, tls: bool) -> Generator[tuple[str, Pa
 def tls_door(base_url: str, folder: Path) -> Generator[tuple[str, Path]]:
     """TLS in front of a stand-in, which has none: base URL and certificate."""
     made = self_signed(folder)
-    door = socketserver.ThreadingTCPServer(("127.0.0.1", 0), partial(_Door, urlsplit(base_url).port, made.context))
+    door = socketserver.ThreadingTCPServer(("127.0.0.1", 0), partial(_Door, urlsplit(base_url).port or 0, made.context))
     door.daemon_threads = True
     threading.Thread(target=door.serve_forever, daemon=True).start()
     try:
@@ -295,7 +325,11 @@ def _toml(name: str) -> dict[str, Any]:
 
 def main() -> int:
     for name in sys.argv[1:] or versions():
-        print(f"{name}: {both(name)}", flush=True)
+        talks = both(name)
+        check(talks)
+        alone, told = talks.straight, talks.through_gateway
+        seen = f"{sum(alone.events.values())} events, {len(talks.rows)} rows of the ledger {told.more or ''}"
+        print(f"{name}: {alone.took_s:.1f} s straight, {told.took_s:.1f} s through the gateway; {seen}", flush=True)
     return 0
 
 

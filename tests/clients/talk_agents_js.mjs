@@ -76,6 +76,7 @@ for (const [nth, line] of talk.entries()) {
   assert.equal(response.status, said ? "cancelled" : "completed");
   if (!said) assert.equal(response.output.at(-1).content[0].transcript, line.reply);
 }
+await heard.settle();
 const history = JSON.stringify(session.history);
 session.close();
 assert.deepEqual(asked, talk.filter((line) => line.tool).map((line) => line.tool.city));

@@ -1,6 +1,6 @@
 # The library is installed in this script's own environment only.
 # pyright: reportMissingImports=false, reportUntypedFunctionDecorator=false
-"""`livekit-plugins-openai`: its RealtimeModel hears a caller, calls a tool, is interrupted, and lets go of old messages.
+"""`livekit-plugins-openai`: its RealtimeModel hears, calls a tool, is interrupted, and lets go of old messages.
 
 `generate_reply` finds its response by the metadata the service echoes, and times out when it is not echoed.
 `update_chat_ctx` turns the difference between two states of the conversation into events, and waits for each to be
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from caller import CUT_IN_PACE_S, DETECTION, PATIENCE_S, Exchange, begun, exchanges, tell, weather
+from caller import CUT_IN_PACE_S, DETECTION, PATIENCE_S, Exchange, begun, exchanges, settled, tell, weather
 from livekit import rtc
 from livekit.agents import llm
 from livekit.plugins import openai
@@ -54,6 +54,7 @@ class Caller:
         self.heard: list[str] = []
         self.failures: list[Any] = []
         self.speech = asyncio.Event()
+        self.came = asyncio.Event()
         self.cuts: list[int] = []
         session.on("generation_created", self._generating)
         session.on("input_speech_started", lambda _: self.speech.set())
@@ -71,6 +72,7 @@ class Caller:
 
     def _received(self, event: dict[str, Any]) -> None:
         self.seen[event["type"]] += 1
+        self.came.set()
         if event["type"] == "conversation.item.truncated":
             self.cuts.append(event["audio_end_ms"])
 
@@ -85,6 +87,11 @@ class Caller:
             self.session.push_audio(rtc.AudioFrame(pcm, 24_000, 1, len(pcm) // 2))
             await asyncio.sleep(pace_s)
         return None if pace_s else await self.next()
+
+    async def settle(self) -> None:
+        while not settled(self.seen):
+            self.came.clear()
+            await asyncio.wait_for(self.came.wait(), PATIENCE_S)
 
     async def next(self) -> Any:
         return await asyncio.wait_for(self.generations.get(), PATIENCE_S)
@@ -108,9 +115,7 @@ class Caller:
                 speaking = asyncio.create_task(self.say(cut_in, CUT_IN_PACE_S))
                 await asyncio.wait_for(self.speech.wait(), PATIENCE_S)
                 self.session.interrupt()
-                self.session.truncate(
-                    message_id=message.message_id, modalities=["audio"], audio_end_ms=line.cut_in_ms
-                )
+                self.session.truncate(message_id=message.message_id, modalities=["audio"], audio_end_ms=line.cut_in_ms)
         if speaking is not None:
             await speaking
         return seconds
@@ -122,7 +127,11 @@ async def main(base_url: str, folder: Path) -> None:
     logging.getLogger("livekit").addHandler(complaints)
     async with aiohttp.ClientSession() as http:
         model = openai.realtime.RealtimeModel(
-            base_url=base_url, api_key="any", http_session=http, turn_detection=TurnDetection(**DETECTION)
+            base_url=base_url,
+            api_key="any",
+            http_session=http,
+            # the plugin cancels a reply itself, and would race with a service that does, too
+            turn_detection=TurnDetection(**DETECTION | {"interrupt_response": False}),
         )
         session: Any = model.session()
         caller = Caller(session)
@@ -144,11 +153,14 @@ async def main(base_url: str, folder: Path) -> None:
                 words, _ = await caller.listen(await session.generate_reply(), line, None)
             assert words == line.reply or (cut_off and line.reply.startswith(words.strip())), words
 
+        await caller.settle()
         spoken = [line.say for line in talk if not line.typed]
         assert caller.heard == spoken, caller.heard
         assert caller.cuts == [line.cut_in_ms for line in talk if line.cut_in_ms], caller.cuts
         known = "\n".join(message.text_content or "" for message in session.chat_ctx.messages())
-        missing = [words for line in talk if not line.cut_in_ms for words in (line.say, line.reply) if words not in known]
+        missing = [
+            words for line in talk if not line.cut_in_ms for words in (line.say, line.reply) if words not in known
+        ]
         assert not missing, f"not in the client's own context: {missing}"
         context = session.chat_ctx.copy()
         context.items = context.items[-LEFT:]

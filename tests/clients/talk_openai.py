@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
-from caller import CUT_IN_PACE_S, DETECTION, PATIENCE_S, Exchange, begun, exchanges, tell, weather
+from caller import CUT_IN_PACE_S, DETECTION, PATIENCE_S, Exchange, begun, exchanges, settled, tell, weather
 from openai import AsyncOpenAI
 from openai.types.realtime import RealtimeServerEvent
 
@@ -144,7 +144,9 @@ async def talk(base_url: str, talk: list[Exchange], model: str, count: int) -> C
             count -= 1
             if not count:
                 break
-        await afterwards(caller, first, [line for line in talk if line.typed][0])
+        await afterwards(caller, first, next(line for line in talk if line.typed))
+        while not settled(caller.seen):
+            await caller.hear()
         return caller.seen
 
 

@@ -82,5 +82,6 @@ for (const [nth, line] of talk.entries()) {
   assert.equal(response.output.at(-1).content[0].transcript, line.reply);
   assert.equal(response.status, "completed");
 }
+await heard.settle();
 connection.close();
 tell(heard.seen);

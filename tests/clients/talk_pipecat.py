@@ -1,10 +1,12 @@
 # The library is installed in this script's own environment only.
 # pyright: reportMissingImports=false, reportUntypedFunctionDecorator=false
-"""`pipecat`: its OpenAIRealtimeLLMService in a pipeline, between a microphone that is fast and a speaker that is faster.
+"""`pipecat`: its OpenAIRealtimeLLMService in a pipeline, between a fast microphone and a faster speaker.
 
 Any error event it does not know ends it. It truncates by the clock on the wall, unless the speaker has told it that
-the bot has stopped speaking, which ours does at once but for the reply the caller cuts into. What is typed elsewhere
-is spoken here: this client would write it as a note of the system.
+the bot has stopped speaking, which ours does at once but for the reply the caller cuts into. When the caller begins
+to speak, an interruption travels through its pipeline and cuts whatever it meets, be it the next reply: so the caller
+does not go on before it has passed. What is typed elsewhere is spoken here: this client would write it as a note of
+the system.
 
 Run as: python talk_pipecat.py BASE_URL FOLDER
 """
@@ -18,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from caller import CUT_IN_PACE_S, PATIENCE_S, Exchange, begun, exchanges, tell, weather
+from caller import PATIENCE_S, Exchange, begun, exchanges, tell, weather
 from loguru import logger
 from pipecat.adapters.schemas.function_schema import FunctionSchema
 from pipecat.adapters.schemas.tools_schema import ToolsSchema
@@ -35,15 +37,18 @@ from pipecat.workers.runner import WorkerRunner
 TOOL = FunctionSchema("get_weather", "The weather in a city.", {"city": {"type": "string"}}, ["city"])
 DETECTION = events.TurnDetection(silence_duration_ms=300)
 TRANSCRIPTION = events.InputAudioTranscription(model="gpt-4o-transcribe")
+BEGINNING = 9
+"""Pieces of sound in which speech is heard to begin."""
 AUDIO = events.AudioConfiguration(input=events.AudioInput(turn_detection=DETECTION, transcription=TRANSCRIPTION))
 
 
-class Speaker(FrameProcessor):
+class Speaker(FrameProcessor):  # pyright: ignore[reportUntypedBaseClass]
     """Plays at once. From `cut_in_ms` of the reply it was told to hold, it calls `cut_in` and plays no more."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stopped = asyncio.Event()
+        self.interrupted = asyncio.Event()
         self.held: tuple[int, asyncio.Event] | None = None
         self.played_ms = 0
 
@@ -59,6 +64,8 @@ class Speaker(FrameProcessor):
         elif isinstance(frame, frames.TTSStoppedFrame) and self.held is None:
             await self.push_frame(frames.BotStoppedSpeakingFrame(), FrameDirection.UPSTREAM)
             self.stopped.set()
+        elif isinstance(frame, frames.InterruptionFrame):
+            self.interrupted.set()
         await self.push_frame(frame, direction)
 
 
@@ -88,10 +95,12 @@ class Caller:
         if item is not None and item.role == "assistant" and not known:
             self.replies.put_nowait(item)
 
-    async def say(self, line: Exchange, pace_s: float = 0.0) -> None:
-        for pcm in line.pieces():
+    async def say(self, line: Exchange) -> None:
+        self.speaker.interrupted.clear()
+        for nth, pcm in enumerate(line.pieces()):
+            if nth == BEGINNING:
+                await asyncio.wait_for(self.speaker.interrupted.wait(), PATIENCE_S)
             await self.worker.queue_frame(frames.InputAudioRawFrame(pcm, 24_000, 1))
-            await asyncio.sleep(pace_s)
 
     async def reply(self) -> str:
         """The words of the next reply, when it has been played."""
@@ -104,7 +113,7 @@ class Caller:
     async def interrupted(self, line: Exchange, cut_in: Exchange, reached: asyncio.Event) -> Any:
         """The item of a reply that the caller cut into."""
         await asyncio.wait_for(reached.wait(), PATIENCE_S)
-        await self.say(cut_in, CUT_IN_PACE_S)
+        await self.say(cut_in)
         item = await asyncio.wait_for(self.replies.get(), PATIENCE_S)
         self.speaker.held = None
         self.speaker.stopped.clear()
@@ -124,8 +133,8 @@ async def talk(caller: Caller, talk: list[Exchange]) -> None:
             caller.speaker.held = line.cut_in_ms, reached
         if not said:
             await caller.say(line)
-        said = following is not None and bool(line.cut_in_ms)
-        if said:
+        said = bool(line.cut_in_ms)
+        if said and following is not None:
             cut = await caller.interrupted(line, following, reached)
             continue
         if line.tool is not None:

@@ -35,6 +35,7 @@ class Caller:
         self.seen: Counter[str] = Counter()
         self.said: list[SpeechPart] = []
         self.over: asyncio.Queue[Any] = asyncio.Queue()
+        self.speech = asyncio.Event()
         self.cut: tuple[Exchange, Exchange] | None = None
         """The reply that is to be interrupted, and what is said into it."""
         self.played_ms = 0
@@ -43,9 +44,12 @@ class Caller:
         async for event in self.session:
             self.seen[type(event).__name__] += 1
             name = type(event).__name__
-            assert "Error" not in name and "Reconnect" not in name, event
+            assert "Error" not in name, event
+            assert "Reconnect" not in name, event
             if name == "PartStartEvent" and isinstance(event.part, SpeechPart) and event.part.speaker == "assistant":
                 self.played_ms = 0
+            if name == "RealtimeInputSpeechStartEvent":
+                self.speech.set()
             if name == "RealtimeTurnCompleteEvent":
                 self.over.put_nowait(event)
 
@@ -55,11 +59,9 @@ class Caller:
             self.played_ms += len(sound) // 48
             if self.cut is not None and self.played_ms > self.cut[0].cut_in_ms:
                 (_, cut_in), self.cut = self.cut, None
-                interruptions = self.seen["RealtimeInputSpeechStartEvent"]
+                self.speech.clear()
                 saying = asyncio.create_task(self.say(cut_in, CUT_IN_PACE_S))
-                async with asyncio.timeout(PATIENCE_S):
-                    while self.seen["RealtimeInputSpeechStartEvent"] == interruptions:
-                        await asyncio.sleep(0.01)
+                await asyncio.wait_for(self.speech.wait(), PATIENCE_S)
                 await saying
 
     async def say(self, line: Exchange, pace_s: float = 0.0) -> None:

@@ -7,7 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 
 import asyncpg
@@ -20,11 +20,24 @@ from laconic.gateway.database import Database, open_database
 def nobodys_data(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The user's data folder is one of the test's own."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+    monkeypatch.delenv("LACONIC_LEDGER", raising=False)
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Generator[str, None, None]:
-    """The URL of a server that lives as long as the tests, on a socket in a folder of its own."""
+def postgresql(postgresql_server: tuple[str, Callable[[], None]]) -> str:
+    """The URL of a server that lives as long as the tests."""
+    return postgresql_server[0]
+
+
+@pytest.fixture
+def restart_postgresql(postgresql_server: tuple[str, Callable[[], None]]) -> Callable[[], None]:
+    """Stops the server at once, as a crash would, and starts it again."""
+    return postgresql_server[1]
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Generator[tuple[str, Callable[[], None]], None, None]:
+    """Its URL, on a socket in a folder of its own; and how to restart it."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
@@ -35,11 +48,18 @@ def postgresql() -> Generator[str, None, None]:
     try:
         _as_somebody(folder, [str(programs[-1]), "-D", str(folder / "data"), "-U", "app", "-A", "trust", "--no-sync"])
         control = [str(programs[-1].with_name("pg_ctl")), "-D", str(folder / "data")]
-        _as_somebody(folder, [*control, "-w", "-l", str(folder / "log"), "-o", options, "start"])
+        start = [*control, "-w", "-l", str(folder / "log"), "-o", options, "start"]
+        stop = [*control, "-m", "immediate", "stop"]
+        _as_somebody(folder, start)
+
+        def restart() -> None:
+            _as_somebody(folder, stop)
+            _as_somebody(folder, start)
+
         try:
-            yield f"postgresql://app@/postgres?host={folder}"
+            yield f"postgresql://app@/postgres?host={folder}", restart
         finally:
-            _as_somebody(folder, [*control, "-m", "immediate", "stop"])
+            _as_somebody(folder, stop)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -60,12 +80,12 @@ def _as_somebody(folder: Path, command: list[str]) -> None:
 
 @pytest.fixture
 async def new_postgresql(postgresql: str) -> str:
-    """The URL of an empty database at that server."""
+    """The URL of an empty schema at that server, which takes a moment less than a database of its own."""
     name = f"books_{os.urandom(6).hex()}"
     connection = await asyncpg.connect(postgresql)
-    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.execute(f"CREATE SCHEMA {name}")
     await connection.close()
-    return postgresql.replace("/postgres?", f"/{name}?")
+    return f"{postgresql}&search_path={name}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

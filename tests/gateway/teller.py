@@ -30,15 +30,15 @@ def say(*words: object) -> None:
 
 
 async def talk(limits: Limits, ledger: Ledger, key: Key, session: str, worst: int, chance: random.Random) -> bool:
-    """One session of a few responses, none of more than `worst` tokens. False when there is nothing left."""
+    """One session of a few responses, none of more than `worst` tokens. False when it was not let in."""
     try:
         share = await limits.open(session, key)
     except Refused:
         return False
-    held, last = 0, False
+    held = 0
     for number in range(chance.randint(1, 12)):
-        if held < worst and not last:
-            granted, last = await share.lease("tokens", 2 * worst, reserve={"tokens": worst})
+        if held < worst:
+            granted, _ = await share.lease("tokens", 2 * worst, reserve={"tokens": worst})
             held += granted
         tokens = min(held, chance.randint(1, worst))
         if not (tokens and share.live):
@@ -48,7 +48,7 @@ async def talk(limits: Limits, ledger: Ledger, key: Key, session: str, worst: in
         await ledger.write([reply(session, str(number), utc_now(), tokens=tokens, key=key.id)])
         say("told", session, number)
     await share.close()
-    return not last
+    return True
 
 
 async def work(url: str, key_id: str, name: str, sessions: int, worst: int, seed: int) -> None:

@@ -242,6 +242,21 @@ async def test_when_the_gateway_closes_its_calls_are_hung_up() -> None:
             standin.calls.find(call_id)
 
 
+async def test_what_is_being_said_is_heard_before_the_call_is_hung_up() -> None:
+    """A goodbye, for instance: it has long been written when it is still being spoken."""
+    async with to_standin(" ".join(["Goodbye."] * 60)) as (app, standin):
+        call_id = await app.call()
+        async with caller(standin, call_id) as ws:
+            await ws.send_json({"type": "response.create"})
+            await hear(ws, "response.done")
+            draining = asyncio.create_task(app.gateway.drain(10.0))
+            names = [event["type"] for event in await hear(ws, "output_audio_buffer.stopped")]
+            assert "output_audio_buffer.cleared" not in names
+            await draining
+            await ws.receive()
+            assert ws.close_code == 1000
+
+
 # --- whose it is -----------------------------------------------------------------------------------------------------
 
 
@@ -383,7 +398,7 @@ class Elsewhere:
 
     async def http(self, request: web.Request) -> web.Response:
         leaf = request.path.rpartition("/")[2]
-        self.asked.append((request.path, request.headers.get("Authorization", ""), await request.read()))
+        self.asked.append((request.path_qs, request.headers.get("Authorization", ""), await request.read()))
         return self.answers.get(leaf) or web.Response(status=200)
 
     async def ws(self, request: web.Request) -> web.WebSocketResponse:
@@ -466,11 +481,13 @@ async def test_azure_wants_a_client_secret_first() -> None:
         )
         service.answers["client_secrets"] = web.json_response({"value": "ek_1"})
         service.answers["calls"] = created("/openai/v1/realtime/calls/rtc_1")
-        call = calls.Call(resolving(http, service.port), offer=OFFER, session={"instructions": "x"})
+        call = calls.Call(
+            resolving(http, service.port), offer=OFFER, session={"instructions": "x"}, query="?webrtcfilter=on"
+        )
         socket = await call.dial(azure)
         minted, called = service.asked
         assert json.loads(minted[2]) == {"session": {"type": "realtime", "instructions": "x", "model": "deployed"}}
-        assert called == ("/openai/v1/realtime/calls", "Bearer ek_1", OFFER.encode())
+        assert called == ("/openai/v1/realtime/calls?webrtcfilter=on", "Bearer ek_1", OFFER.encode())
         assert call.id == "rtc_1"
         await socket.close(1000, "")
         for answer, words in (

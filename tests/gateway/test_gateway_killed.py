@@ -86,7 +86,7 @@ class Apps:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [1, pytest.param(12, marks=pytest.mark.soak)])
 async def test_nothing_an_app_has_seen_is_missing_from_the_ledger(books_url: str, kills: int) -> None:
     chance = random.Random(4)
     async with open_database(books_url) as database:

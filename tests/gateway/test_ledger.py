@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from bookkeeping import NOON, PRICES, reply
 
 from laconic.errors import BadInput, Unreachable
 from laconic.gateway.books import Row
-from laconic.gateway.database import Database, open_database
+from laconic.gateway.database import Database, Transaction, open_database
 from laconic.gateway.ledger import Ledger, Wanted, open_ledger
 from laconic.gateway.rows import Spent
 from laconic.rates import load
@@ -61,10 +65,69 @@ async def test_what_is_written_is_there_when_the_books_are_opened_again(books_ur
         assert [row.id for row in await read(ledger)] == ["resp_1"]
 
 
-async def test_of_a_batch_all_rows_are_written_or_none(ledger: Ledger) -> None:
+async def test_of_a_batch_all_rows_are_written_or_none(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("laconic.gateway.ledger._PAUSES", ())
     with pytest.raises(Unreachable):
         await ledger.write([reply("s1", "resp_1"), reply("s1", "resp_2", kind=None)])
     assert await read(ledger) == []
+
+
+async def test_rows_that_come_together_are_written_together_and_a_bad_one_fails_alone(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("laconic.gateway.ledger._PAUSES", ())
+    rows = [reply("s1", f"r{n}", kind=None if n == 7 else "reply") for n in range(20)]
+    outcomes = await asyncio.gather(*(ledger.write([row]) for row in rows), return_exceptions=True)
+    assert [n for n, outcome in enumerate(outcomes) if outcome is not None] == [7]
+    assert isinstance(outcomes[7], Unreachable)
+    assert {row.id for row in await read(ledger)} == {f"r{n}" for n in range(20)} - {"r7"}
+
+
+async def test_a_row_is_written_though_nobody_waits_for_it_any_more(ledger: Ledger) -> None:
+    waiting = asyncio.create_task(ledger.write([reply("s1", "a")]))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await ledger.write([reply("s1", "b")])
+    assert [row.id for row in await read(ledger)] == ["a", "b"]
+
+
+async def test_a_row_is_written_though_the_database_restarts(
+    new_postgresql: str, restart_postgresql: Callable[[], None]
+) -> None:
+    async with open_ledger(new_postgresql) as ledger:
+        await ledger.write([reply("s1", "a")])
+        restart_postgresql()
+        await ledger.write([reply("s1", "b")])
+        assert [row.id for row in await read(ledger)] == ["a", "b"]
+
+
+async def test_a_write_that_may_have_succeeded_is_repeated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The answer to COMMIT is lost: nobody knows whether the row is there, and it is written again, once."""
+    monkeypatch.setattr("laconic.gateway.ledger._PAUSES", (0.0,))
+
+    class Mute:
+        """A database whose first answer is lost."""
+
+        def __init__(self, database: Database) -> None:
+            self.where = database.where
+            self.reading = database.reading
+            self._writing = database.writing
+            self.lost = 0
+
+        @asynccontextmanager
+        async def writing(self, *locks: str) -> AsyncGenerator[Transaction, None]:
+            async with self._writing(*locks) as transaction:
+                yield transaction
+            self.lost += 1
+            if self.lost == 1:
+                raise Unreachable("connection lost")
+
+    async with open_database(f"sqlite:///{tmp_path / 'l.db'}") as database:
+        ledger = Ledger(Mute(database))
+        await ledger.write([reply("s1", "a", key="key_1")])
+        assert [row.id for row in await read(ledger)] == ["a"]
+        assert await spending(database) == [("key_1", "", "2026-11-22", 100 * 64_000, 100, 0)]
 
 
 @pytest.mark.parametrize(
@@ -132,11 +195,12 @@ async def test_rows_are_found_by_what_stands_in_them(ledger: Ledger) -> None:
     assert await ids(Wanted(since=date(2026, 11, 23), until=date(2026, 11, 23))) == "b"
 
 
-async def test_more_rows_than_a_page_are_read_in_order(ledger: Ledger) -> None:
+async def test_more_rows_than_a_page_are_read_in_order(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of one moment too: the order goes on by session and id."""
-    await ledger.write([reply(f"s{n % 7}", f"r{n:04}", NOON + timedelta(seconds=n // 300)) for n in range(1100)])
+    monkeypatch.setattr("laconic.gateway.ledger._PAGE", 10)
+    await ledger.write([reply(f"s{n % 7}", f"r{n:04}", NOON + timedelta(seconds=n // 30)) for n in range(105)])
     rows = await read(ledger)
-    assert len({row.id for row in rows}) == 1100
+    assert len({row.id for row in rows}) == 105
     assert [row.at for row in rows] == sorted(row.at for row in rows)
 
 

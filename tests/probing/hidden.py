@@ -94,11 +94,14 @@ class Hidden:
             reply_framing=draw.randrange(8),
             truncated_reply_text=draw.randrange(2, 14),
             base_text=draw.randrange(20),
+            tools_framing=draw.randrange(320),
+            image_tokens=draw.randrange(50, 1_400),
         )
         habits = Habits(
             model=model,
             ghost_usage_null=draw.random() < 0.5,
             drift_after=draw.choice([None, None, 1, 3]),
+            update_drops_cache=draw.random() < 0.3,
         )
         faults = Faults(
             append_inserts=draw.random() < 0.25,

@@ -66,6 +66,8 @@ def test_the_laws_are_those_that_were_hidden(found: Found) -> None:
         "user_text_framing",
         "reply_framing",
         "base_text",
+        "tools_framing",
+        "image_tokens",
     ]
     if "truncate" not in found.hidden.faults.ignore:
         names.append("truncated_reply_text")
@@ -122,6 +124,25 @@ def test_the_usage_of_a_response_cancelled_at_once_is_told(found: Found) -> None
 
 def test_where_what_we_write_stands(found: Found) -> None:
     assert found.value("inserts") == ("elsewhere" if found.hidden.faults.append_inserts else "honoured")
+
+
+def test_the_manners_that_were_hidden_are_kept_with_the_laws(found: Found) -> None:
+    hidden = found.hidden.faults
+    assert found.laws.lacks == (*sorted(hidden.ignore), *["place"] * hidden.append_inserts)
+
+
+def test_whether_an_update_costs_the_cache(found: Found) -> None:
+    """Not found only where the cache is missed half of the time or always."""
+    finding = found.by_key["update"]
+    if finding.sure == "not found":
+        assert found.hidden.laws.hit_rate <= 0.5
+    else:
+        assert finding.value == found.hidden.habits.update_drops_cache
+
+
+def test_what_tools_and_pictures_take(found: Found) -> None:
+    assert found.value("tools") == found.hidden.laws.tools_framing
+    assert found.value("picture") == found.hidden.laws.image_tokens
 
 
 def test_drift_is_noticed_and_a_note_is_tried(found: Found) -> None:
@@ -190,6 +211,25 @@ def test_assistant_text_that_is_refused_is_told() -> None:
     found = probed(hidden)
     assert found.value("inserts") == "honoured"
     assert "not done" in found.by_key["inserts"].rests_on
+
+
+def test_a_service_without_eyes_is_told_and_asked_on() -> None:
+    hidden = plain()
+    hidden.faults.refuse.add("create-image")
+    found = probed(hidden)
+    assert found.stopped is None
+    assert found.value("picture") == "refused"
+    assert "could not be created" in found.by_key["picture"].rests_on
+    assert found.value("tools") == hidden.laws.tools_framing
+
+
+def test_what_was_not_tried_is_not_lacking() -> None:
+    """Where no turn can be written the probe stops before it edits."""
+    hidden = plain()
+    hidden.faults.ignore.add("create")
+    found = probed(hidden)
+    assert found.stopped is not None
+    assert found.laws.lacks == ()
 
 
 def test_known_laws_are_confirmed_and_lose_their_doubts() -> None:

@@ -13,6 +13,7 @@ from laconic.laws import prior
 from laconic.probing import manners
 from laconic.probing.notes import Answer, Edited, Notes
 from laconic.probing.plan import plan
+from laconic.probing.questions import findings
 from laconic.probing.results import Finding, Reckoned
 from laconic.simulator.faults import Faults
 from laconic.simulator.habits import Habits
@@ -24,6 +25,11 @@ LAWS = prior("openai", "gpt-realtime")
 def noted() -> Notes:
     notes, _, _ = held(Hidden("gpt-realtime", replace(LAWS, hit_rate=1.0), Habits(), Faults(), 5).service())
     return notes
+
+
+def found_of(notes: Notes) -> dict[str, Finding]:
+    found, _ = findings(notes, plan(), LAWS)
+    return {finding.key: finding for finding in found}
 
 
 def asked(notes: Notes, question: Callable[[Reckoned], Finding]) -> Finding:
@@ -81,6 +87,8 @@ def test_a_service_that_takes_no_writing_at_all() -> None:
     refused = ErrorDetail(code="unsupported", message="no text here")
     found = asked(with_edits("written", lambda edit: replace(edit, result="refused", error=refused)), manners.inserts)
     assert (found.value, found.rests_on) == ("refused", "no text here")
+    notes = with_edits("written", lambda edit: replace(edit, result="refused", error=refused))
+    assert Reckoned(notes, plan(), LAWS).laws.lacks == ("create",)
 
 
 def test_a_service_that_does_not_say_where_an_item_stands() -> None:
@@ -93,17 +101,34 @@ def test_a_service_that_does_not_say_where_an_item_stands() -> None:
 def test_a_truncated_reply_that_vanishes_one_turn_later() -> None:
     """What a reply without words may do on gpt-realtime (COST.md section 4); nobody has seen it yet."""
     notes = noted()
-    assert asked(notes, manners.truncated).value == (8, 15, 8, 0)
+    assert asked(notes, manners.truncated).value == (8, 21, 8, 0)
     [cut] = [edit.item_id for edit in notes.edits if edit.place == "cut"]
     at = next(place for place, answer in enumerate(notes.answers) if answer.name == "one turn later")
     for place, answer in enumerate(notes.answers):
         if place >= at and answer.usage is not None and any(item.id == cut for item in answer.read):
             text_in = max(0, answer.usage.text_in - LAWS.truncated_reply_text)
             notes.answers[place] = replace(answer, usage=replace(answer.usage, text_in=text_in))
-    assert asked(notes, manners.truncated).value == (8, 15, 0, 0)
+    assert asked(notes, manners.truncated).value == (8, 21, 0, 0)
+
+
+def test_pictures_that_are_not_counted() -> None:
+    notes = noted()
+    notes.answers[:] = [
+        replace(answer, usage=answer.usage and replace(answer.usage, image_in=0)) for answer in notes.answers
+    ]
+    found = found_of(notes)
+    assert found["picture"].sure == "not found"
+    assert Reckoned(notes, plan(), LAWS).laws.image_tokens == LAWS.image_tokens
+
+
+def test_settings_that_were_refused_tell_nothing_of_the_cache() -> None:
+    found = found_of(with_edits("other settings", lambda edit: replace(edit, result="refused")))
+    assert found["update"].answer == "not found: it was refused"
 
 
 def test_nothing_was_tried() -> None:
+    found = found_of(Notes(None))
+    assert {found[key].sure for key in ("tools", "picture", "update")} == {"not found"}
     for question in (manners.deletes, manners.truncates, manners.truncated, manners.inserts, manners.drift):
         assert asked(Notes(None), question).sure == "not found"
     assert asked(Notes(None), manners.unknown_id).sure == asked(Notes(None), manners.cancelled).sure == "not found"

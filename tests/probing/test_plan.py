@@ -43,7 +43,7 @@ def test_the_price_of_a_small_model_is_a_fraction() -> None:
     assert large.most is not None
     assert large.likely is not None
     assert small.most is not None
-    assert large.likely < large.most < 1_000_000_000
+    assert large.likely < large.most < 1_500_000_000
     assert small.most < large.most / 2
 
 
@@ -58,7 +58,7 @@ def test_sound_nobody_has_measured_is_reckoned_at_the_most_ever_seen() -> None:
     known = prior("openai", "gpt-realtime")
     stranger = replace(known, unverified=("user_audio_ms_per_token",))
     sure, unsure = (reckon(plan(), CLIPS_MS, laws, rates).tokens for laws in (known, stranger))
-    assert unsure > 1.4 * sure
+    assert unsure > 1.3 * sure
 
 
 def test_minutes_and_messages_are_in_the_price_where_they_are_billed() -> None:

@@ -34,27 +34,27 @@ def rows(text: str) -> list[list[str]]:
 def test_it_says_what_when_with_what_and_for_how_much() -> None:
     head = reported().split("| question")[0]
     assert head.splitlines()[0] == "# What `laconic probe` found at api.example.com, gpt-realtime"
-    for fact in ("2026-11-22", "dialect ga", "laconic 0.1.0", "cost: $0.", "at most $0."):
+    for fact in ("2026-11-22", "dialect ga", "laconic 0.1.0", "cost: $0.", "at most $1."):
         assert fact in head
 
 
 def test_every_finding_has_its_row_and_says_how_sure_it_is() -> None:
     found = [cells for cells in rows(reported()) if len(cells) == 3][1:]
-    assert len(found) == 19
+    assert len(found) == 22
     assert {sure for _, _, sure in found} <= {"measured", "inferred", "not found"}
     assert all(answer for _, answer, _ in found)
 
 
 def test_every_response_has_its_row_with_what_the_laws_make_of_it() -> None:
     found = [cells for cells in rows(reported()) if len(cells) == 9][1:]
-    assert len(found) == 13
+    assert len(found) == 16
     for _, _, text_in, audio_in, *_ in found[:3]:
         assert text_in.replace(")", "").split(" (")[0] == text_in.replace(")", "").split(" (")[1]
         assert "(" in audio_in
 
 
 def test_usage_that_is_null_is_told_as_null() -> None:
-    assert reported(null_usage=True).count("| null | null | null | null | null | null |") == 13
+    assert reported(null_usage=True).count("| null | null | null | null | null | null |") == 16
 
 
 def test_why_it_stopped_stands_in_one_line() -> None:

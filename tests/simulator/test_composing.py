@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
 from doubles import Voice, Yes
 
 from laconic.items import Item, Part
+from laconic.simulator.answering import Composed
 from laconic.simulator.composing import MindAndVoice, heard_items, written_arguments
 from laconic.simulator.minds.reply import HeardItem, Reply
-from laconic.simulator.responding import Call, Message
+from laconic.simulator.responding import Call, Message, Output
 from laconic.simulator.session_settings import fresh
+from laconic.simulator.speech import Spoken
 
 CALL = Reply(text="", calls=(("look", {"for": "it"}),))
 
 
 def composed(reply: Reply, model: str = "gpt-realtime", **settings: Any) -> tuple[Any, ...]:
     session = fresh(model, "sess_1", 0) | settings
-    return tuple(MindAndVoice(Yes(reply), Voice()).compose([], session).outputs)
+    return tuple(made(MindAndVoice(Yes(reply), Voice()).compose([], session)))
+
+
+def made(what: Composed) -> list[Output]:
+    """All of it, spoken parts waited for."""
+    return [output() if callable(output) else output for output in what.outputs]
 
 
 def test_a_mind_is_shown_words() -> None:
@@ -60,7 +68,7 @@ def test_a_model_may_drift_into_writing_when_it_reads_writing_of_its_own() -> No
 
     def speaks(*items: Item, drift_after: int | None = 2) -> bool:
         mind = MindAndVoice(Yes("Hello there."), Voice(), drift_after=drift_after)
-        [message] = mind.compose(items, fresh("gpt-realtime", "sess_1", 0)).outputs
+        [message] = made(mind.compose(items, fresh("gpt-realtime", "sess_1", 0)))
         assert isinstance(message, Message)
         return message.pcm is not None
 
@@ -81,7 +89,25 @@ def test_2_x_marks_its_phases_and_may_say_a_word_before_a_call() -> None:
 def test_the_voice_may_be_ones_own() -> None:
     session = fresh("gpt-realtime", "sess_1", 0)
     session["audio"]["output"]["voice"] = {"id": "voice_1"}
-    assert MindAndVoice(Yes("Hm."), Voice()).compose([], session).outputs
+    assert made(MindAndVoice(Yes("Hm."), Voice()).compose([], session))
+
+
+def test_nobody_waits_for_the_voice_before_its_sound_is_due() -> None:
+    """The voice is asked at once, in a thread of its own, and may take until then."""
+    asked, may_speak = threading.Event(), threading.Event()
+
+    class Slow(Voice):
+        def say(self, *said: Any, **how: Any) -> Spoken:
+            asked.set()
+            assert may_speak.wait(10)
+            return super().say(*said, **how)
+
+    composed = MindAndVoice(Yes("Hm."), Slow()).compose([], fresh("gpt-realtime", "sess_1", 0))
+    assert asked.wait(10)
+    may_speak.set()
+    [message] = made(composed)
+    assert isinstance(message, Message)
+    assert message.pcm
 
 
 @pytest.mark.parametrize("arguments", [{}, {"a": "b"}, {"city": "東京", "days": [1, 2], "deep": {"x": None}}])

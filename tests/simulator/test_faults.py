@@ -52,6 +52,15 @@ def test_a_service_may_not_take_an_assistants_words(way: str, answered: list[str
     assert line.texts == ["one", "note", "One two three."]
 
 
+def test_a_service_may_not_take_pictures() -> None:
+    line = faulty(refuse={"create-image"})
+    picture = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
+    item = {"type": "message", "role": "user", "content": [picture, {"type": "input_text", "text": "What is this?"}]}
+    assert names(line.send("conversation.item.create", item=item)) == ["error"]
+    line.create("one")
+    assert line.texts == ["one"]
+
+
 def test_an_assistants_words_are_created_like_any_item_where_only_that_fails() -> None:
     line = faulty(refuse={"create"}, script=[("create-assistant", "done"), ("create", "done")])
     line.create("one", role="assistant")

@@ -26,8 +26,8 @@ Wire = dict[str, Any]
 class Through(Line):
     """An app's end of a line that goes through a session, each side in a dialect of its own."""
 
-    def __init__(self, app: Dialect, service: Dialect, *replies: Reply | str) -> None:
-        self.session = Session(ids=counter())
+    def __init__(self, app: Dialect, service: Dialect, *replies: Reply | str, memory: str = "everything") -> None:
+        self.session = Session(ids=counter(), memory=memory)
         self.side = AppSide(app, service)
         super().__init__(*replies, habits=Habits(dialect=service))
 
@@ -102,11 +102,19 @@ REPLIES: list[Reply | str] = [
 ]
 
 
+@pytest.mark.parametrize("memory", ["everything", "written", "last:1"])
 @pytest.mark.parametrize(("app", "service"), [("ga", "beta"), ("beta", "ga")])
-def test_an_app_hears_the_same_from_a_service_of_the_other_dialect(app: Dialect, service: Dialect) -> None:
-    """The very same conversation, event for event, with a service of the app's own dialect and of the other."""
-    direct = talked(Line(*REPLIES, habits=Habits(dialect=app)), app)
-    through = talked(Through(app, service, *REPLIES), app)
+def test_an_app_hears_the_same_from_a_service_of_the_other_dialect(app: Dialect, service: Dialect, memory: str) -> None:
+    """The very same conversation, event for event, with a service of the app's own dialect and of the other.
+
+    With `everything` it is held against an app that talks straight to the service; where items are written down or
+    dropped meanwhile, against one whose session does the same.
+    """
+    if memory == "everything":
+        direct = talked(Line(*REPLIES, habits=Habits(dialect=app)), app)
+    else:
+        direct = talked(Through(app, app, *REPLIES, memory=memory), app)
+    through = talked(Through(app, service, *REPLIES, memory=memory), app)
     assert [spoken(event) for event in through] == [spoken(event) for event in direct]
     heard = {event["type"] for event in direct}
     assert {"response.function_call_arguments.done", "conversation.item.truncated", "error"} <= heard

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+import re
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -19,7 +21,10 @@ from doubles import Ears, LoudTurns, Voice, Yes, quiet, say
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from playbook import counter
+from test_joined import told
 
+from laconic.folding import HEADING
+from laconic.items import Item
 from laconic.laws import prior
 from laconic.session import Session, Summarise, ToApp, ToService
 from laconic.simulator.bill import Bill
@@ -27,7 +32,7 @@ from laconic.simulator.composing import MindAndVoice
 from laconic.simulator.faults import Faults
 from laconic.simulator.habits import Habits
 from laconic.simulator.ids import Ids
-from laconic.simulator.minds.reply import Reply
+from laconic.simulator.minds.reply import HeardItem, Reply
 from laconic.simulator.responding import Pace
 from laconic.simulator.service import Service
 
@@ -43,22 +48,51 @@ MEMORIES = [
     "written",
     "written:notes",
     "summary:60:20",
-    "summary:30:10",
+    "summary:20:5",
+    "summary:20:5",
 ]
-SENTENCES = ["Hello there.", "My name is Marco.", "Tell me a story, and take your time.", "What now?"]
+WRITTEN = [memory for memory in MEMORIES if memory.startswith(("written", "summary"))]
+DETECTION = {"type": "server_vad", "silence_duration_ms": 200}
+SUM_UP = "Sum it up."
 PARTS = {"user": "input_text", "system": "input_text", "assistant": "output_text"}
+
+
+class Chatty(Yes):
+    """Says something new each time, and of what it is to sum up every word."""
+
+    said = 0
+
+    def answer(
+        self,
+        items: Sequence[HeardItem],
+        instructions: str = "",
+        tools: Sequence[Mapping[str, Any]] = (),
+        lang: str | None = None,
+    ) -> Reply:
+        if instructions == SUM_UP:
+            return Reply(text=items[-1].text or "")
+        if self._replies:
+            return self._replies.pop(0)
+        self.said += 1
+        return Reply(text=f"Reply{self.said}a reply{self.said}b.")
 
 
 class App:
     """One client, and what it was told. Items are named by their place in the order in which it met them."""
 
-    def __init__(self, service: Service, mind: Yes, session: Session | None) -> None:
+    def __init__(self, service: Service, mind: Chatty, session: Session | None) -> None:
         self.service, self.mind, self.session = service, mind, session
         self.now = 0.0
         self.log: list[Wire] = []
         self.items: list[str] = []
         self.calls: list[str] = []
         self.summaries: list[tuple[int, str]] = []
+        self.words: dict[str, set[str]] = {}
+        """What it knows to have been said, by item."""
+        self.unwanted: dict[str, bool] = {}
+        """Words of items it deleted, and whether they were in a summary by then."""
+        self.shortened: set[str] = set()
+        self._said = 0
         self._names: dict[str, str] = {}
         self._outgoing: list[str] = []
         self.service.connected(0.0)
@@ -80,6 +114,9 @@ class App:
                 self.service.receive(raw, self.now)
             else:
                 self.session.from_app(raw, self.now)
+        while self._travel():
+            pass
+        self.service.tick(self.now)  # a message of ours may wake it earlier than it would wake by itself
         while self._travel():
             pass
 
@@ -111,11 +148,30 @@ class App:
             case "conversation.item.added" | "conversation.item.created":
                 if event["item"]["id"] not in self.items:
                     self.items.append(event["item"]["id"])
+                self.words[event["item"]["id"]] = unique(text_of(event["item"]))
+            case "conversation.item.done" | "response.output_item.done" if event["item"]["id"] in self.words:
+                self.words[event["item"]["id"]] |= unique(text_of(event["item"]))
+            case "conversation.item.input_audio_transcription.completed" if event["item_id"] in self.words:
+                self.words.setdefault(event["item_id"], set()).update(unique(event["transcript"]))
+            case "conversation.item.truncated":
+                self.shortened.add(event["item_id"])
+            case "conversation.item.deleted":
+                self.shortened.add(event["item_id"])  # used again, it may get a late transcript of its former self
+                for word in self.words.pop(event["item_id"], ()):
+                    self.unwanted[word] = any(word in unique(item.text) for item in self.held if is_summary(item))
             case "response.function_call_arguments.done":
                 self.calls.append(event["call_id"])
             case _:
                 pass
         self.log.append(self.named(event))
+
+    @property
+    def held(self) -> list[Item]:
+        return self.service.conversation
+
+    def sentence(self) -> str:
+        self._said += 1
+        return f"User{self._said}a user{self._said}b."
 
     # --- comparing ---------------------------------------------------------------------------------------------
 
@@ -162,27 +218,27 @@ class App:
                 self.session.tick(self.now)
             self.move()
 
-    def speak(self, sentence: int, ms: int, pause: int) -> None:
-        pcm = say(SENTENCES[sentence], ms) + quiet(pause)
+    def speak(self, ms: int, pause: int) -> None:
+        pcm = say(self.sentence(), ms) + quiet(pause)
         for at in range(0, len(pcm), 96 * 48):
             chunk = pcm[at : at + 96 * 48]
             self.send("input_audio_buffer.append", audio=base64.b64encode(chunk).decode())
             self.wait(len(chunk) / 48_000)
 
-    def exchange(self, sentence: int) -> None:
-        self.speak(sentence, 960, 700)
+    def exchange(self) -> None:
+        self.speak(960, 700)
         self.wait(3.0)
 
     def write(self, role: str, place: str, at: int, own_id: str) -> None:
-        item: Wire = {"type": "message", "role": role, "content": [{"type": PARTS[role], "text": SENTENCES[at % 4]}]}
+        item: Wire = {"type": "message", "role": role, "content": [{"type": PARTS[role], "text": self.sentence()}]}
         if own_id != "none":
             item["id"] = {"new": f"mine_{at}", "known": self.item(at), "long": "x" * 33}[own_id]
         where: Wire = {"null": None, "root": "root", "some": self.item(at), "never": "item_never_was"}
         behind = {"previous_item_id": where[place]} if place in where else {}
         self.send("conversation.item.create", item=item, event_id=f"e{at}", **behind)
 
-    def record(self, at: int) -> None:
-        sound = base64.b64encode(say(SENTENCES[at % 4], 500)).decode()
+    def record(self) -> None:
+        sound = base64.b64encode(say(self.sentence(), 500)).decode()
         self.send("conversation.item.create", item={"type": "message", "role": "user",
                                                     "content": [{"type": "input_audio", "audio": sound}]})  # fmt: skip
 
@@ -231,15 +287,15 @@ class App:
     def garbage(self, at: int) -> None:
         self.send_raw(GARBAGE[at % len(GARBAGE)].replace("ITEM", self.item(at)))
 
-    def sum_up(self, comes: bool) -> None:
+    def sum_up(self, inside: bool) -> None:
         """Only where there is a memory that wants it: the app knows nothing of this."""
         if self.session is None or not self.summaries:
             return
         ask_id, text = self.summaries.pop(0)
-        if comes:
-            self.session.summarise_inside(ask_id, "Sum it up.", self.now)
+        if inside:
+            self.session.summarise_inside(ask_id, SUM_UP, self.now)
         else:
-            self.session.summarised(ask_id, f"They spoke of {len(text)} letters.", self.now)
+            self.session.summarised(ask_id, text, self.now)
 
 
 GARBAGE = [
@@ -265,12 +321,24 @@ GARBAGE = [
     '{"type": "response.create", "response": {"colour": "red"}}',
 ]
 
+
+def text_of(item: Wire) -> str:
+    return " ".join(part.get("text") or part.get("transcript") or "" for part in item.get("content") or ())
+
+
+def unique(text: str | None) -> set[str]:
+    return set(re.findall(r"(?:user|reply)\d+[ab]", (text or "").lower()))
+
+
+def is_summary(item: Item) -> bool:
+    return (item.text or "").startswith(HEADING)
+
+
 places = st.integers(0, 40)
-steps = st.one_of(
-    st.tuples(st.just("exchange"), st.integers(0, 3)),
-    st.tuples(st.just("exchange"), st.integers(0, 3)),
-    st.tuples(st.just("speak"), st.integers(0, 3), st.sampled_from([200, 960]), st.sampled_from([100, 240, 700])),
-    st.tuples(st.just("wait"), st.sampled_from([0.03, 0.5, 2.0, 6.0])),
+items = st.one_of(
+    st.tuples(st.just("delete"), places),
+    st.tuples(st.just("truncate"), places, st.sampled_from([0, 150, 300, 100_000])),
+    st.tuples(st.just("retrieve"), places),
     st.tuples(
         st.just("write"),
         st.sampled_from(["user", "system", "assistant"]),
@@ -278,24 +346,28 @@ steps = st.one_of(
         places,
         st.sampled_from(["none", "none", "new", "known", "long"]),
     ),
-    st.tuples(st.just("record"), places),
-    st.tuples(st.just("delete"), places),
-    st.tuples(st.just("truncate"), places, st.sampled_from([0, 150, 300, 100_000])),
-    st.tuples(st.just("retrieve"), places),
     st.tuples(st.just("ask"), st.sampled_from(["plain", "text", "beside", "referring", "nowhere"]), places),
+)
+others = st.one_of(
+    st.tuples(st.just("speak"), st.sampled_from([200, 960]), st.sampled_from([100, 240, 700])),
+    st.tuples(st.just("wait"), st.sampled_from([0.03, 0.5, 2.0, 6.0])),
+    st.tuples(st.just("record")),
     st.tuples(st.sampled_from(["cancel", "commit", "clear", "call"])),
     st.tuples(st.just("answer"), places),
     st.tuples(st.just("update"), st.booleans()),
     st.tuples(st.just("garbage"), places),
-    st.tuples(st.just("sum_up"), st.booleans()),
+    st.tuples(st.just("call")),
 )
+exchanges = st.tuples(st.just("exchange"))
+summings = st.tuples(st.just("sum_up"), st.booleans())
+steps = st.one_of(exchanges, exchanges, items, items, items, summings, summings, others)
 
 
 def arms(memory: str, habits: Habits, faults: Callable[[], Faults], detection: Wire | None) -> tuple[App, App]:
     """The app without us, and the app with us between."""
     made: list[App] = []
     for session in (None, Session(memory=memory, ids=counter())):
-        mind = Yes()
+        mind = Chatty()
         service = Service(
             habits,
             ids=Ids(1),
@@ -324,6 +396,21 @@ def compare(direct: App, through: App) -> None:
     assert not rest, f"{whose} alone: {rest[:3]}"
 
 
+def what_was_deleted_is_gone(app: App) -> None:
+    """What the app deleted comes back in no note, and in no summary that was made later."""
+    for item in app.held:
+        left = unique(item.text) & set(app.unwanted)
+        assert not {word for word in left if not (is_summary(item) and app.unwanted[word])}
+
+
+def what_was_said_is_there(app: App) -> None:
+    """Every word the app knows of and has not taken back is held, as sound or in writing."""
+    held = unique(" ".join(item.text or "" for item in app.held))
+    for item_id, words in app.words.items():
+        if item_id not in app.shortened:
+            assert words <= held
+
+
 @given(
     memory=st.sampled_from(MEMORIES),
     dialect=st.sampled_from(["ga", "ga", "beta"]),
@@ -337,10 +424,11 @@ def compare(direct: App, through: App) -> None:
             None,
         ]
     ),
-    script=st.lists(st.tuples(st.booleans(), steps), min_size=4, max_size=30),
+    before=st.sampled_from([0, 2, 3, 4, 5, 6]),
+    script=st.lists(st.tuples(st.sampled_from([False, False, True]), steps), min_size=4, max_size=24),
 )
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
@@ -353,11 +441,12 @@ def test_the_app_sees_one_unbroken_conversation(
     empty_item: bool,
     null_ids: bool,
     detection: Wire | None,
+    before: int,
     script: list[tuple[bool, Step]],
 ) -> None:
     habits = Habits(model=model, dialect=dialect, pace=Pace(empty_item=empty_item))
     direct, through = arms(memory, habits, lambda: Faults(null_error_event_id=null_ids), detection)
-    for at_once, (name, *how) in script:
+    for at_once, (name, *how) in [(False, ("exchange",))] * before + script:
         for app in (direct, through):
             getattr(app, name)(*how)
             if not at_once:  # else it goes out together with what follows
@@ -365,5 +454,126 @@ def test_the_app_sees_one_unbroken_conversation(
     for app in (direct, through):
         app.wait(8.0)
     compare(direct, through)
+    what_was_deleted_is_gone(through)
+    if memory in WRITTEN and detection is not None:
+        what_was_said_is_there(through)
     assert through.session is not None
     assert not through.session._wishes.waiting  # pyright: ignore[reportPrivateUsage]
+
+
+# --- when words cross on the wire ------------------------------------------------------------------------------------
+
+
+class Distant(App):
+    """An app whose session is a long way from the service: what one says reaches the other when it is carried."""
+
+    def __init__(self, service: Service, mind: Chatty, session: Session) -> None:
+        self.to_service: deque[str | bytes] = deque()
+        self.to_session: deque[str] = deque()
+        self.told: list[Wire] = []
+        self.asked: dict[str, str] = {}
+        """By event id: the answer that is due."""
+        super().__init__(service, mind, session)
+
+    def send(self, type: str, **fields: Any) -> None:
+        event_id = f"app_{len(self.asked)}"
+        self.asked[event_id] = type.rpartition(".")[2]
+        super().send(type, **fields | {"event_id": event_id})
+
+    def _travel(self) -> bool:
+        self.act()
+        return False
+
+    def act(self) -> None:
+        assert self.session is not None
+        for action in self.session.actions():
+            match action:
+                case ToService(raw):
+                    self.to_service.append(raw)
+                case ToApp(raw):
+                    self.told.append(json.loads(raw))
+                    self.hear(raw)
+                case Summarise(id=ask_id, text=text):
+                    self.summaries.append((ask_id, text))
+                case _:
+                    pass
+        self.to_session.extend(self.service.outbox())
+
+    def carry(self, limit: int) -> None:
+        assert self.session is not None
+        for _ in range(limit):
+            if self.to_session:
+                self.session.from_service(self.to_session.popleft(), self.now)
+                self.act()
+            if self.to_service:
+                self.service.receive(self.to_service.popleft(), self.now)
+                self.act()
+
+    def exchange(self) -> None:
+        super().exchange()
+        self.carry(1000)
+
+    def settle(self) -> None:
+        self.move()
+        for _ in range(5):
+            while self.to_session or self.to_service:
+                self.carry(1000)
+            self.wait(8.0)
+
+    def everything_is_answered_and_nothing_else(self) -> None:
+        """The app may be told of its own items and its own mistakes."""
+        assert not [event for event in self.told if "ours_" in json.dumps(event | {"event_id": ""})]
+        errors = [event["error"]["event_id"] for event in self.told if event["type"] == "error"]
+        assert set(errors) <= {*self.asked, None}
+        assert len(set(errors)) == len(errors)
+        for verb, answer in (("delete", "deleted"), ("truncate", "truncated"), ("retrieve", "retrieved")):
+            answers = sum(event["type"] == f"conversation.item.{answer}" for event in self.told)
+            refused = sum(self.asked.get(event_id) == verb for event_id in errors)
+            assert answers + refused == sum(asked == verb for asked in self.asked.values())
+
+
+carrying = st.tuples(st.just("carry"), st.sampled_from([1, 1, 2, 3, 5, 100]))
+
+
+@given(
+    memory=st.sampled_from(MEMORIES),
+    dialect=st.sampled_from(["ga", "ga", "beta"]),
+    before=st.sampled_from([0, 2, 3, 4]),
+    script=st.lists(st.one_of(carrying, carrying, exchanges, items, items, summings), min_size=8, max_size=40),
+)
+@settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+def test_whatever_crosses_on_the_wire_the_app_is_told_of_its_own(
+    memory: str, dialect: Any, before: int, script: list[Step]
+) -> None:
+    mind, session = Chatty(), Session(memory=memory, ids=counter())
+    service = Service(
+        Habits(dialect=dialect),
+        ids=Ids(1),
+        turns=LoudTurns,
+        hearing=Ears(),
+        composer=MindAndVoice(mind, Voice()),
+        bill=Bill(prior("openai", "gpt-realtime"), hits=lambda: 1.0),
+    )
+    app = Distant(service, mind, session)
+    audio = {"input": {"turn_detection": DETECTION, "transcription": {"model": "gpt-4o-mini-transcribe"}}}
+    app.send("session.update", session={"type": "realtime", "audio": audio})
+    app.move()
+    app.carry(10)
+    steps: list[Step] = [("exchange",)] * before + script
+    for step in steps:
+        # What the app writes has a name here: what has none is given one where it has to be recognised.
+        name, *how = (*step[:-1], "new") if step[0] == "write" and step[-1] == "none" else step
+        getattr(app, name)(*how)
+        app.move()
+    app.settle()
+    app.everything_is_answered_and_nothing_else()
+    what_was_deleted_is_gone(app)
+    if memory in WRITTEN:
+        what_was_said_is_there(app)
+    assert [told(item) for item in session.conversation] == [told(item) for item in service.conversation]

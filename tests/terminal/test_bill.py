@@ -7,9 +7,9 @@ from typing import Any
 from said import Told
 
 from laconic.currencies import DOLLARS, currency
-from laconic.meter import dollars
+from laconic.meter import Charge, Cost, dollars
 from laconic.session import Session
-from laconic.terminal.bill import Bill, summary
+from laconic.terminal.bill import Bill, charge_rows, summary
 from laconic.terminal.columns import width_of
 from laconic.terminal.page import Page
 from laconic.terminal.words import Words
@@ -140,6 +140,17 @@ def test_the_summary_says_what_the_cost_is_made_of() -> None:
         "  text out          18 tokens   $0.0003",
         "  audio out         43 tokens   $0.0028",
     ]
+
+
+def test_what_has_one_name_has_one_row() -> None:
+    """A transcription is charged for what it heard and for what it wrote, at two prices."""
+    cost = Cost(
+        (Charge("transcription", 40, "token", 1_250, 50_000), Charge("transcription", 10, "token", 5_000, 50_000))
+    )
+    time = Cost((Charge("transcription", 4_000, "minute", 6_000_000, 400_000),))
+    one, other = charge_rows(cost + time, Words("en"))
+    assert one.split() == ["transcription", "50", "tokens", "$0.0001"]
+    assert other.split() == ["transcription", "4.0", "s", "$0.0004"]
 
 
 def test_the_summary_says_what_other_memories_would_have_cost() -> None:

@@ -98,8 +98,6 @@ class _Attending:
         self._bill = Bill(call.laconic.session, words, self._clock.now, currency=settings.money)
         self._view = Lines(self._page, self._bill, sys.stdout)
         self._page.note(words("joined", call=call.id, service=call.endpoint.host))
-        if settings.model is None:
-            self._page.note(words("no_model"))
         self._beat()
 
     async def run(self) -> None:

@@ -13,7 +13,7 @@ from laconic.errors import BadInput
 __all__ = ["add_ledger_flag", "label", "ledger_url"]
 
 
-def add_ledger_flag(parser: argparse.ArgumentParser) -> None:
+def add_ledger_flag(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:  # pyright: ignore[reportPrivateUsage]
     parser.add_argument(
         "--ledger",
         metavar="URL",

@@ -25,6 +25,7 @@ from laconic.client.dial import dial
 from laconic.client.endpoints import Endpoint, endpoint
 from laconic.client.laws_file import Learned, learned_laws
 from laconic.errors import LaconicError, NoKey
+from laconic.laws import Laws
 
 if TYPE_CHECKING:  # these need extras, and a missing extra is something to report
     from laconic.voice.backends import Device
@@ -313,10 +314,27 @@ def _learned(entry: Learned) -> Text:
     keeps_ja = "残る" if laws.keeps_reply_audio else "落ちる"
     return Text(
         f"{entry.model} at {entry.service}: old replies {keeps} their sound, {hits} of what the prompt cache promises "
-        f"is read from it (n = {entry.responses}), in blocks of {laws.cache_block}; last learned {entry.on}",
+        f"is read from it (n = {entry.responses}), in blocks of {laws.cache_block}{_lacks(laws)}; last learned "
+        f"{entry.on}",
         f"{entry.service} の {entry.model}: 古い返事の音声は{keeps_ja}、キャッシュ命中 {hits}（n = {entry.responses}）"
-        f"、ブロック {laws.cache_block}、最終 {entry.on}",
+        f"、ブロック {laws.cache_block}{_lacks(laws, ja=True)}、最終 {entry.on}",
     )
+
+
+_EDITS = {
+    "delete": Text("delete items", "項目の削除"),
+    "truncate": Text("truncate replies", "返事の切り詰め"),
+    "create": Text("take items we write", "項目の書き込み"),
+    "place": Text("put them where we ask", "指定した位置への書き込み"),
+}
+
+
+def _lacks(laws: Laws, *, ja: bool = False) -> str:
+    """What the service does not do, to go on with in a sentence; nothing if it does all."""
+    edits = [_EDITS[edit].ja if ja else _EDITS[edit].en for edit in laws.lacks]
+    if not edits:
+        return ""
+    return f"、不可: {'・'.join(edits)}" if ja else f"; it does not {' or '.join(edits)}"
 
 
 # --- the service -------------------------------------------------------------------------------------------------

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import ssl
 import sys
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+import time
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from laconic.cli.books import add_ledger_flag, ledger_url
 from laconic.cli.rates import rate_table
 from laconic.client.endpoints import is_loopback
 from laconic.errors import BadInput
@@ -25,6 +29,7 @@ from laconic.errors import BadInput
 if TYPE_CHECKING:
     from laconic.cli import Commands
     from laconic.gateway.admission import Admission
+    from laconic.gateway.eyes import Eyes
     from laconic.gateway.office import Office
     from laconic.gateway.routes import Routes
     from laconic.gateway.server import Gateway
@@ -64,7 +69,7 @@ def add_parser(commands: Commands) -> None:
     way.add_argument("--mind", default="facts", help="what the stand-in says: facts, small_talk, echo, or a .toml")
     way.add_argument("--rates", type=Path, metavar="FILE", help="your own prices (see `laconic rates`)")
     books = parser.add_argument_group("the books")
-    books.add_argument("--ledger", metavar="URL", help="sqlite:///FILE or postgresql://… (default: your data folder)")
+    add_ledger_flag(books)
     books.add_argument("--no-ledger", action="store_true", help="keep no books: no ledger, no keys, no shared budgets")
     door = parser.add_argument_group("the door")
     door.add_argument("--open", action="store_true", help="let anybody in, whatever key they show")
@@ -72,6 +77,12 @@ def add_parser(commands: Commands) -> None:
     door.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate, PEM")
     door.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, if it is in a file of its own")
     door.add_argument("--tls-self-signed", action="store_true", help="TLS with a certificate made for a try")
+    seen = parser.add_argument_group(
+        "what is seen", "Never speech or keys. Traces: OTEL_EXPORTER_OTLP_ENDPOINT=http://…"
+    )
+    seen.add_argument("--log", choices=("text", "json", "off"), default="text", help="on stderr (default %(default)s)")
+    seen.add_argument("--log-messages", action="store_true", help="a line for every message, by name and size")
+    seen.add_argument("--metrics", action="store_true", help="serve /metrics for Prometheus, to whoever asks")
     parser.add_argument(
         "--grace", type=float, default=30.0, metavar="S", help="how long sessions have to end at Ctrl-C"
     )
@@ -132,6 +143,8 @@ def _check(args: argparse.Namespace) -> None:
         raise BadInput(f"--grace is a number of seconds from 0, not {args.grace:g}")
     if args.no_ledger and args.ledger is not None:
         raise BadInput("--ledger and --no-ledger cannot both be meant; leave one out")
+    if args.log_messages and args.log == "off":
+        raise BadInput("--log-messages and --log off cannot both be meant; leave one out")
     if args.tls_self_signed and args.tls_cert is not None:
         raise BadInput("--tls-self-signed and --tls-cert cannot both be meant; leave one out")
     if args.tls_key is not None and args.tls_cert is None:
@@ -159,6 +172,7 @@ async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> 
         office = await open_things.enter_async_context(_office(args, routes, rates))
         admission = await _admission(args, office)
         tls, hint = _tls(args)
+        eyes = open_things.enter_context(_eyes(args))
         stand_in = standing_in(args.mind) if routes.wants_simulator else None
         gateway = Gateway(
             routes,
@@ -167,10 +181,13 @@ async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> 
             office=office,
             rates=rates,
             origins=args.origin,
-            tell=_tell,
+            tell=eyes.log.line if eyes.log is not None else _tell,
+            eyes=eyes,
             simulator=await open_things.enter_async_context(stand_in) if stand_in is not None else None,
         )
         port = await open_things.enter_async_context(gateway.listening(args.host, args.port, tls=tls))
+        gc.collect()
+        gc.freeze()  # what is there now stays: no use looking through it again while somebody speaks
         _greet(args, port, office, admission, tls is not None, hint)
         await _until_told(gateway, args.grace)
 
@@ -178,13 +195,33 @@ async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> 
 @asynccontextmanager
 async def _office(args: argparse.Namespace, routes: Routes, rates: RateTable) -> AsyncGenerator[Office | None]:
     """The books. What only the stand-in pretends to bill is not put among real money, unless a place is named."""
-    if args.no_ledger or (args.ledger is None and all(route.service == "simulator" for route in routes)):
+    url = ledger_url(args, there=False)
+    if args.no_ledger or (url is None and all(route.service == "simulator" for route in routes)):
         yield None
         return
     from laconic.gateway.office import open_office
 
-    async with open_office(args.ledger, rates) as office:
+    async with open_office(url, rates) as office:
         yield office
+
+
+@contextmanager
+def _eyes(args: argparse.Namespace) -> Generator[Eyes]:
+    """Whoever looks on; what was traced is sent when the block is left."""
+    from laconic.gateway.eyes import Eyes
+    from laconic.gateway.log import Log
+    from laconic.gateway.metrics import Metrics
+    from laconic.gateway.spans import Spans
+
+    log = None
+    if args.log != "off":
+        log = Log(_tell, clock=lambda: datetime.now(UTC), form=args.log, messages=args.log_messages)
+    spans = Spans.from_environment(os.environ, clock_ns=time.time_ns)
+    try:
+        yield Eyes(time.monotonic, log=log, metrics=Metrics() if args.metrics else None, spans=spans)
+    finally:
+        if spans is not None:
+            spans.close()
 
 
 async def _admission(args: argparse.Namespace, office: Office | None) -> Admission:

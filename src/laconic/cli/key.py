@@ -16,6 +16,7 @@ from laconic.cli.books import add_ledger_flag, label, ledger_url
 from laconic.errors import BadInput
 from laconic.memory import memory
 from laconic.meter import dollars
+from laconic.terminal.columns import plain
 
 if TYPE_CHECKING:
     from laconic.gateway.keys import Key
@@ -107,7 +108,8 @@ async def _list(args: argparse.Namespace) -> int:
         print("There are no keys yet; `laconic key create NAME` makes one.")
         return 0
     for key in keys:
-        print("\n".join(_lines(key, standings[key.id], now)))
+        first, *below = map(plain, _lines(key, standings[key.id], now))
+        print("\n  ".join([first, *below]))
     return 0
 
 
@@ -122,28 +124,28 @@ async def _revoke(args: argparse.Namespace) -> int:
 
 
 def _lines(key: Key, standings: list[Standing], now: datetime) -> Iterator[str]:
-    """A key and, below it, all that was said of it."""
+    """A key, and then all that was said of it."""
     if key.revoked is not None:
         state = f"revoked {key.revoked:%Y-%m-%d}"
     elif key.expires is not None:
         state = f"{'expires' if now < key.expires else 'expired'} {key.expires:%Y-%m-%d %H:%M} UTC"
     else:
         state = "good"
-    yield f"{key.name}  ({key.id})  {state}"
+    yield f"{key.name} ({key.id}) {state}"
     for standing in standings:
         limit = standing.pool.limit
         used, held, left = (_amount(limit, amount) for amount in (standing.used, standing.held, max(standing.left, 0)))
-        yield f"  {limit}: {used} used, {held} held by running sessions, {left} left"
+        yield f"{limit}: {used} used, {held} held by running sessions, {left} left"
     for limit in key.user_budgets:
-        yield f"  {limit} for each user"
+        yield f"{limit} for each user"
     for limit in key.session_budget:
-        yield f"  {limit} for each session"
+        yield f"{limit} for each session"
     if key.models is not None:
-        yield f"  models: {', '.join(key.models)}"
+        yield f"models: {', '.join(key.models)}"
     if key.memory is not None:
-        yield f"  memory: {key.memory}"
+        yield f"memory: {key.memory}"
     if key.labels:
-        yield f"  labels: {', '.join(f'{name}={value}' for name, value in key.labels.items())}"
+        yield f"labels: {', '.join(f'{name}={value}' for name, value in key.labels.items())}"
 
 
 def _amount(limit: Limit, amount: int) -> str:

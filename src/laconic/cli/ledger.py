@@ -18,7 +18,7 @@ from laconic.cli import Commands
 from laconic.cli.books import add_ledger_flag, label, ledger_url
 from laconic.errors import BadInput
 from laconic.meter import dollars
-from laconic.terminal.columns import width_of
+from laconic.terminal.columns import plain, width_of
 
 if TYPE_CHECKING:
     from laconic.gateway.books import Row
@@ -117,7 +117,7 @@ async def _show(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"by": args.by, "sums": [dataclasses.asdict(one) for one in found]}, ensure_ascii=False))
     else:
-        print("\n".join(_sums_table(found, args.by)))
+        print("\n".join(_sums_table(found, args.by)) if found else "There are no such rows.")
     return 0
 
 
@@ -150,7 +150,7 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _sums_row(name: str, one: Sum) -> list[str]:
     counts = [_count(count) for count in (one.rows, one.tokens_in, one.cached, one.tokens_out)]
-    return [name, *counts, dollars(one.nanodollars, one.currency), _count(one.unknown)]
+    return [plain(name), *counts, dollars(one.nanodollars, one.currency), _count(one.unknown)]
 
 
 def _count(count: int) -> str:
@@ -185,8 +185,9 @@ def _print_unknown(rows: list[Row]) -> None:
         at_most = [
             _amount(unit, row.at_most[unit]) for unit in ("nanodollars", "tokens", "ms") if row.at_most.get(unit)
         ]
-        print(f"{row.at:%Y-%m-%d %H:%M}  {row.kind}  {row.model or '–'}" + (f"  key {row.key}" if row.key else ""))
-        print(f"  {row.session} '{row.id}'")
+        key = f"  key {row.key}" if row.key else ""
+        print(plain(f"{row.at:%Y-%m-%d %H:%M} {row.kind} {row.model or '–'}{key}"))
+        print(f"  {plain(row.session)} '{plain(row.id)}'")
         if at_most:
             print(f"  {', '.join(at_most)} at most, which its key's budgets count as used")
 
@@ -248,7 +249,7 @@ async def _verify(args: argparse.Namespace) -> int:
     async with open_database(ledger_url(args)) as database:
         proof = await prove(database)
     for sentence in proof.wrong:
-        print(sentence)
+        print(plain(sentence))
     total = ", ".join(dollars(nano, currency) for currency, nano in proof.totals) or dollars(0)
     unknown = f"; {proof.unknown:,} of them leave something unknown" if proof.unknown else ""
     if proof.wrong:

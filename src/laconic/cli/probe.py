@@ -67,6 +67,11 @@ _NAMES = {
     "the first": "最初の発言",
     "its reply deleted": "返事を削除して",
     "that reply deleted too": "その返事も削除して",
+    "with a tool": "ツールを付けて",
+    "with a picture": "画像を付けて",
+    "other settings": "設定を変えて",
+    "other settings, again": "設定を変えて、もう一度",
+    "other settings, once more": "設定を変えて、さらにもう一度",
     "a reply read again": "返事を残して",
     "two replies": "返事が二つ",
     "three replies": "返事が三つ",
@@ -295,8 +300,8 @@ def _tell_findings(wanted: _Wanted, there: Endpoint, stopped: str | None) -> Non
     text = there.hide_keys(report(about, wanted.price, found, reckoned, stopped=stopped))
     print(text, end="", flush=True)
     learned = sum(answer.usage is not None for answer in notes.answers)
-    if not wanted.stand_in and reckoned.whole_input and learned:
-        not_kept = save_laws(*wanted.learned_as, reckoned.laws, learned)
+    if not wanted.stand_in and ((reckoned.whole_input and learned) or reckoned.laws.lacks):
+        not_kept = save_laws(*wanted.learned_as, reckoned.laws, max(1, learned))
         _say(_KEPT.say(wanted.lang).format(model=model) if not_kept is None else not_kept.say(wanted.lang))
     if wanted.args.report is not None:
         _write(wanted.args.report, text)

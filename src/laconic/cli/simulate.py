@@ -23,14 +23,15 @@ your own clips), answers in speech, forgets what it is told to forget, and bills
 _EPILOG = """\
 Point a client at the address it prints, with any key. OpenAI's library: AsyncOpenAI(base_url="http://127.0.0.1:8765/v1",
 api_key="any"); laconic itself: laconic talk --service ws://127.0.0.1:8765/v1/realtime. Summaries are written
-at http://127.0.0.1:8765/v1/chat/completions.
+at http://127.0.0.1:8765/v1/chat/completions. Calls are made by POST to http://127.0.0.1:8765/v1/realtime/calls and
+joined from the side by laconic attach; in place of media, a WebSocket at …?call_id=rtc_…&leg=caller speaks.
 """
 
 _LAST_PORT = 65_535
 
 _FAULTS = """\
 what goes wrong, and may be said several times: refuse=EDIT or ignore=EDIT (create, delete, truncate,
-create-assistant), append-inserts, ack-late-ms=N, drop-after=N (events), transcription=fails or never,
+create-assistant, create-image), append-inserts, ack-late-ms=N, drop-after=N (events), transcription=fails or never,
 null-error-event-id, duplicate-added, null-usage, refuse-beta-shape, stranger
 """
 

@@ -156,9 +156,11 @@ class Desk:
                     self._notices.append(action)
 
     def _greet(self, raw: Raw) -> None:
-        self._greeted = True
         first = ev.read(raw)
-        if isinstance(first, ev.SessionCreated | ev.Error):
+        if isinstance(first, ev.Error):
+            return
+        self._greeted = True
+        if isinstance(first, ev.SessionCreated | ev.SessionUpdated):
             return
         path = urlsplit(self._url).path
         beta = path.endswith(("/openai/realtime", "/voice-live/realtime"))

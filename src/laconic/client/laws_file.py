@@ -20,7 +20,7 @@ from typing import Any, cast
 from platformdirs import user_data_dir
 
 from laconic.errors import BadInput
-from laconic.laws import Laws
+from laconic.laws import EDITS, Laws
 
 __all__ = ["Learned", "laws_path", "learned_laws", "load_laws", "save_laws"]
 
@@ -141,9 +141,9 @@ def _laws(wire: dict[str, Any]) -> Laws:
     that is no law."""
     known = {field.name for field in fields(Laws)}
     given = {name: value for name, value in wire.items() if name in known}
-    unverified = given.pop("unverified", [])
-    if not isinstance(unverified, list):
-        raise ValueError("unverified")
+    unverified, lacks = given.pop("unverified", []), given.pop("lacks", [])
+    if not isinstance(unverified, list) or not isinstance(lacks, list):
+        raise ValueError("unverified" if isinstance(lacks, list) else "lacks")
     for name, value in given.items():
         usual = getattr(Laws(), name)
         if isinstance(usual, float):
@@ -152,4 +152,8 @@ def _laws(wire: dict[str, Any]) -> Laws:
             fits = type(value) is type(usual)
         if not fits or (name in _AT_LEAST_ONE and value < 1) or (name != "base_text" and value < 0):
             raise ValueError(name)
-    return Laws(**given, unverified=tuple(name for name in cast("list[Any]", unverified) if name in known))
+    return Laws(
+        **given,
+        lacks=tuple(edit for edit in cast("list[Any]", lacks) if edit in EDITS),
+        unverified=tuple(name for name in cast("list[Any]", unverified) if name in known),
+    )

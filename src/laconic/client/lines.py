@@ -63,10 +63,10 @@ class AsyncLine:
             desk.written_elsewhere()
 
     async def next(self, read: Callable[[], Awaitable[Message]]) -> Message | None:
-        """What `read` gives. None: there is something for the app without it."""
+        """What `read` gives. None: there is something for the app without it, or it is to be hung up."""
         self._loop = asyncio.get_running_loop()
         self.stir()
-        if self.desk.inbox:
+        if self.desk.inbox or self.desk.hangup is not None:
             return None
         outer = self._waiting
         self._waiting_since = self._loop.time()
@@ -108,7 +108,8 @@ class AsyncLine:
             task.add_done_callback(self._writing.discard)
         if flush and self.desk.outgoing and self._flushing is None:
             self._flushing = loop.create_task(self._flush_quietly(), name="laconic edits")
-        if self.desk.inbox and self._waiting is not None and self._waiting.when() is None:
+        wanted = self.desk.inbox or self.desk.hangup is not None
+        if wanted and self._waiting is not None and self._waiting.when() is None:
             self._waiting.reschedule(loop.time())
         if self.desk.deadline != self._due:
             self._set_timer(loop, self.desk.deadline)

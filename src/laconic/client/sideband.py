@@ -7,8 +7,9 @@
 The service lets a second WebSocket join by the id that was in the `Location` of the call's making. It is told all that
 happens but neither that the session was created nor any sound (recorded: openai-sideband-audio-turn), and what it says
 counts as much as what the caller's own program says. So what was said before it joined is not known here and stays as
-it is, and settings are taken to be as sessions begin until something tells otherwise. What was not heard the service
-truncates by itself; that is its duty in a call. Where a budget ends the session, the call is hung up.
+it is. Settings, and which model it is, are asked for on joining by an update that changes nothing: there is no other
+way. What was not heard the service truncates by itself; that is its duty in a call. Where a budget ends the session,
+the call is hung up.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["Call", "attach_call", "call_endpoint"]
 
 _CALL_ID = re.compile(r"[\w-]{1,200}", re.ASCII)
+_TELL_SETTINGS = '{"type":"session.update","session":{"type":"realtime"}}'
+_SETTINGS_S = 5.0
 _HANGUP_S = 10.0
 _NOT_FOR_CALLS = ("model", "deployment", "intent", "call_id")
 
@@ -69,6 +72,7 @@ class Call:
         """Every message until the call is over. Raises Dropped if the line broke, Refused if it was never ours."""
         inbox = self._line.desk.inbox
         refused: ev.Error | None = None
+        await self._begin()
         while True:
             while inbox:
                 raw = inbox.popleft()
@@ -89,6 +93,19 @@ class Call:
                 raise
             if raw is not None:
                 self._line.came(raw)
+
+    async def _begin(self) -> None:
+        """Learn the settings and the model before anything else: without them nothing has a price."""
+        early: list[Raw] = []
+        with suppress(Dropped, TimeoutError):  # what is to be said of that is read and raised later
+            await self._line.send(_TELL_SETTINGS, None)
+            async with asyncio.timeout(_SETTINGS_S):
+                while not early or not isinstance(ev.read(early[-1]), ev.SessionUpdated | ev.Error):
+                    early.append(await self._connection.recv())
+        if early and isinstance(ev.read(early[-1]), ev.SessionUpdated):
+            self._line.came(early.pop())
+        for raw in early:
+            self._line.came(raw)
 
     async def send(self, event: Wire) -> None:
         """Say something to the service, as the caller's program might."""
@@ -116,7 +133,7 @@ async def attach_call(
     """Join the call, and leave it at the end of the block; the call itself goes on.
 
     `service`: `openai`, `azure`, or an address such as wss://…/v1/realtime; keys are read from `env` (os.environ).
-    `model`: what the call runs on, for its prices, since nothing in a call's events names it. The rest as for `attach`.
+    `model`: for the price list, where the service does not name it. The rest as for `attach`.
     Raises BadInput, NoKey, Refused or Unreachable.
     """
     there = call_endpoint(call_id, service=service, model=model, env=os.environ if env is None else env)

@@ -128,7 +128,8 @@ class CallDoors:
         async def serve(app: Socket, dial: Dial) -> None:
             await self._house.serve(app, wants, bare, dial)
 
-        answer = await self._calls.begin(serve, key=_key(guest), offer=offer, session=settings, taken=taken)
+        kept = "?webrtcfilter=on" if request.query.get("webrtcfilter") == "on" else ""  # Azure: what a browser may see
+        answer = await self._calls.begin(serve, key=_key(guest), offer=offer, session=settings, taken=taken, query=kept)
         if isinstance(answer, Answer):
             return answer
         detail = answer.error if answer is not None else ev.ErrorDetail(message="The call ended before it began.")

@@ -167,14 +167,18 @@ class Answer:
 class Call:
     """One call from its offer to its end."""
 
-    def __init__(self, http: ClientSession, *, offer: str, session: Wire, taken: str | None = None) -> None:
-        """`offer`: the SDP. `taken`: the id of a call that waits already, and has no offer."""
+    def __init__(
+        self, http: ClientSession, *, offer: str, session: Wire, taken: str | None = None, query: str = ""
+    ) -> None:
+        """`offer`: the SDP. `taken`: the id of a call that waits already, and has no offer. `query`: what goes with
+        the offer's address, `?webrtcfilter=on` for instance."""
         self.sideline = Sideline()
         self.id = taken
         self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         """What the app is told: known once the gateway stands in the sideband, or the service has refused."""
         self._http, self._offer, self._session = http, offer, session
         self._taken = taken
+        self._query = query
         self.there: Endpoint | None = None
         """Where it was made, once it was."""
 
@@ -184,7 +188,8 @@ class Call:
         answer = await (self._take(there) if self._taken else self._make(there))
         if answer.status >= 300:
             self.answer.set_result(answer)
-            raise Refused(f"{there.shown} refused a call with HTTP {answer.status}: {_said(answer)}")
+            why = there.hide_keys(_said(answer))
+            raise Refused(f"{there.shown} refused a call with HTTP {answer.status}: {why}")
         self.id = self._taken or answer.location.rstrip("/").rpartition("/")[2]
         if not CALL_ID.fullmatch(self.id):
             raise Unreachable(f"{there.shown} made a call and did not say where it is")
@@ -206,11 +211,12 @@ class Call:
             if isinstance(secret, Answer):
                 return secret
             there = replace(there, headers={"Authorization": f"Bearer {secret}"})
-            return await _post(self._http, there, "", data=self._offer.encode(), content_type="application/sdp")
+            offer = self._offer.encode()
+            return await _post(self._http, there, self._query, data=offer, content_type="application/sdp")
         form = FormData(default_to_multipart=True)
         form.add_field("sdp", self._offer, content_type="application/sdp")
         form.add_field("session", msgspec.json.encode(self._session).decode(), content_type="application/json")
-        return await _post(self._http, there, "", data=form)
+        return await _post(self._http, there, self._query, data=form)
 
     async def _client_secret(self, there: Endpoint) -> str | Answer:
         wanted = msgspec.json.encode({"session": self._session})
@@ -236,11 +242,18 @@ class Calls:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def begin(
-        self, serve: Serve, *, key: str | None, offer: str = "", session: Wire, taken: str | None = None
+        self,
+        serve: Serve,
+        *,
+        key: str | None,
+        offer: str = "",
+        session: Wire,
+        taken: str | None = None,
+        query: str = "",
     ) -> Answer | ev.Error | None:
         """Make a call (or take one that waits) and carry its session. What the app is to be told: the service's
         answer, or why there is no session; None where nobody said why."""
-        call = Call(self._http, offer=offer, session=session, taken=taken)
+        call = Call(self._http, offer=offer, session=session, taken=taken, query=query)
         task = asyncio.create_task(self._carry(call, serve, key), name="gateway: call")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

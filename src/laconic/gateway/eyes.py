@@ -24,6 +24,8 @@ from laconic.naming import named
 __all__ = ["Eyes", "Look"]
 
 _SOUND = ("response.output_audio.delta", "response.audio.delta")
+_LONG = 4_000
+"""From so many bytes on what a service says is sound, or something nobody here waits for."""
 _ASKED = ("response.create", "input_audio_buffer.commit")
 
 
@@ -108,7 +110,8 @@ class Look:
         if log is not None and log.messages:
             log.message(self._name, way, raw)
         if way == "service says":
-            self._heard_from_service(raw)
+            if len(raw) < _LONG:
+                self._heard_from_service(raw)
         elif way == "app says":
             if named(raw)[0] in _ASKED:
                 self._asked_at = self._eyes.now()
@@ -121,7 +124,7 @@ class Look:
             self._asked_at = self._eyes.now()
         elif name == "response.created":
             event = ev.read(raw)
-            self._responding = str(event.response.get("id")) if isinstance(event, ev.ResponseCreated) else None
+            self._responding = event.response.get("id") if isinstance(event, ev.ResponseCreated) else None
             if self._spans is not None and self._responding is not None:
                 self._spans.responding(self._responding)
         elif name == "response.done":

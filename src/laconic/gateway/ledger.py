@@ -10,13 +10,14 @@ What turns out later about a row whose usage was unknown is a row too, a `correc
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from laconic.errors import BadInput
+from laconic.errors import BadInput, Unreachable
 from laconic.gateway.books import Row
 from laconic.gateway.database import Database, Transaction, as_text, open_database
 from laconic.gateway.prices import read_prices, version_of, write_prices
@@ -24,8 +25,9 @@ from laconic.gateway.rows import COLUMNS, Spent, from_columns, spent, to_columns
 from laconic.meter import Charge
 from laconic.rates import RateTable
 
-__all__ = ["Ledger", "Wanted", "insert", "key_lock", "open_ledger"]
+__all__ = ["Ledger", "Wanted", "insert", "key_lock", "open_ledger", "reserve_for"]
 
+_PAUSES = (0.05, 0.5, 2.0)  # s, before a write that has failed is tried again
 _PAGE = 500  # rows held in memory at once while reading
 _INSERT = (
     f"INSERT INTO laconic_rows ({COLUMNS}) VALUES ({', '.join(f'?{n}' for n in range(1, 22))})"
@@ -64,9 +66,20 @@ class Wanted:
         return [f"{condition}?{n}" for n, (condition, _) in enumerate(found, 1)], [value for _, value in found]
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What one call of `write` brought."""
+
+    rows: Sequence[Row]
+    reserve: Mapping[str, int] | None
+    written: asyncio.Future[None]
+
+
 class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._waiting: list[_Entry] = []
+        self._writer: asyncio.Task[None] | None = None
 
     async def write(self, rows: Sequence[Row], *, reserve: Mapping[str, int] | None = None) -> None:
         """Add these rows; they are on disk when this returns, all or none. Raises Unreachable if they are not.
@@ -77,17 +90,54 @@ class Ledger:
         """
         if not rows:
             return
-        async with self._database.writing(*(key_lock(row.key) for row in rows if row.key is not None)) as transaction:
-            for row in rows:
-                await insert(transaction, row)
-            if reserve is not None:
-                for session in {row.session for row in rows}:
-                    await transaction.fetch(
-                        "UPDATE laconic_leases SET reserved_nanodollars = ?2, reserved_tokens = ?3 WHERE session = ?1",
-                        session,
-                        reserve.get("nanodollars"),
-                        reserve.get("tokens"),
-                    )
+        entry = _Entry(rows, reserve, asyncio.get_running_loop().create_future())
+        self._waiting.append(entry)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_waiting(), name="ledger: writing")
+        await asyncio.shield(entry.written)  # whoever gives up waiting has the row written all the same
+
+    async def _write_waiting(self) -> None:
+        """While one transaction waits for the disk others gather; they share the next."""
+        try:
+            while self._waiting:
+                entries, self._waiting = self._waiting, []
+                await self._write_together(entries)
+        finally:
+            self._writer = None
+
+    async def _write_together(self, entries: Sequence[_Entry]) -> None:
+        try:
+            await self._persist(entries)
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to whoever waits for the row
+            if len(entries) == 1:
+                entries[0].written.set_exception(error)
+                return
+            for entry in entries:  # one of them may be to blame: it shall not take the others with it
+                await self._write_together([entry])
+        else:
+            for entry in entries:
+                entry.written.set_result(None)
+
+    async def _persist(self, entries: Sequence[_Entry]) -> None:
+        for pause in _PAUSES:
+            try:
+                await self._transact(entries)
+                return
+            except Unreachable:
+                # A database that restarts is back in a moment, and a row that was written after all is not written
+                # twice. Meanwhile the app waits for its `response.done`, which is better than losing the session.
+                await asyncio.sleep(pause)
+        await self._transact(entries)
+
+    async def _transact(self, entries: Sequence[_Entry]) -> None:
+        locks = {key_lock(row.key) for entry in entries for row in entry.rows if row.key is not None}
+        async with self._database.writing(*locks) as transaction:
+            for entry in entries:
+                for row in entry.rows:
+                    await insert(transaction, row)
+                if entry.reserve is not None:
+                    for session in {row.session for row in entry.rows}:
+                        await reserve_for(transaction, session, entry.reserve)
 
     async def keep_prices(self, table: RateTable) -> str:
         """Keep the price list rows are going to be priced by, and return its name for them."""
@@ -210,6 +260,16 @@ async def insert(transaction: Transaction, row: Row) -> None:
         used.nanodollars,
         used.tokens,
         used.ms,
+    )
+
+
+async def reserve_for(transaction: Transaction, session: str, reserve: Mapping[str, int]) -> None:
+    """Say how much of its lease a session may have under way without a row; of a unit left out, all of it."""
+    await transaction.fetch(
+        "UPDATE laconic_leases SET reserved_nanodollars = ?2, reserved_tokens = ?3 WHERE session = ?1",
+        session,
+        reserve.get("nanodollars"),
+        reserve.get("tokens"),
     )
 
 

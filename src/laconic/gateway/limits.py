@@ -35,7 +35,7 @@ from laconic.errors import Refused, Unreachable
 from laconic.gateway.books import Row
 from laconic.gateway.database import Clock, Database, Transaction, as_text, as_time, utc_now
 from laconic.gateway.keys import Key
-from laconic.gateway.ledger import insert, key_lock
+from laconic.gateway.ledger import insert, key_lock, reserve_for
 
 __all__ = ["LEASE_S", "Limits", "Pool", "Share", "Standing"]
 
@@ -87,10 +87,11 @@ class Share:
         return frozenset(pool.limit.unit for pool in self.pools)
 
     async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
-        """Take up to `amount` more of `unit`: how much was had of it, and whether that is all there is.
+        """Take up to `amount` more of `unit`: how much was had of it, and whether there will be no more than that.
 
-        0 and True also when the lease was collected because this gateway was thought dead. Of a unit nobody limits
-        everything is granted. `reserve` is as in `Ledger.write`.
+        Where other sessions hold what is missing they may yet give some back: then that is False, and asking again is
+        worth while. 0 and True also when the lease was collected because this gateway was thought dead. Of a unit
+        nobody limits everything is granted. `reserve` is as in `Ledger.write`.
         """
         return await self._limits.grant(self, unit, amount, reserve)
 
@@ -118,7 +119,13 @@ class Limits:
         return self._clock()
 
     async def open(self, session: str, key: Key | None, user: str | None = None) -> Share:
-        """A session begins. Raises Refused, one sentence, where a budget that binds it is used up already."""
+        """A session begins. Raises Refused, one sentence, where a budget that binds it is used up already, or where the
+        key has budgets for each user and nobody says who it is."""
+        if key is not None and key.user_budgets and not user:
+            raise Refused(
+                f"key {key.name} has a budget for each user; say who it is with the header Laconic-User",
+                ja=f"{key.name} には利用者ごとの予算があります。利用者を Laconic-User ヘッダーで示してください。",
+            )
         pools = _pools(key, user)
         share = Share(self, session, pools)
         if key is None or not pools:
@@ -151,11 +158,13 @@ class Limits:
         now = self._clock()
         async with self._database.writing(key_lock(binding[0].key)) as transaction:
             await _collect(transaction, now, binding[0].key)
-            if not await transaction.fetch("SELECT 1 FROM laconic_leases WHERE session = ?1", share.session):
+            own = await transaction.fetch(f"SELECT {unit} FROM laconic_leases WHERE session = ?1", share.session)
+            if not own:
                 share.until = now
                 return 0, True
-            left = min([(await _standing(transaction, pool, now)).left for pool in binding])
-            granted = max(0, min(amount, left))
+            standings = [await _standing(transaction, pool, now) for pool in binding]
+            granted = max(0, min(amount, *(standing.left for standing in standings)))
+            last = any(standing.left < amount and standing.held == own[0][0] for standing in standings)
             await transaction.fetch(
                 f"UPDATE laconic_leases SET {unit} = {unit} + ?2, renewed = ?3, expires = ?4 WHERE session = ?1",
                 share.session,
@@ -164,14 +173,9 @@ class Limits:
                 as_text(now + self._lease),
             )
             if reserve is not None:
-                await transaction.fetch(
-                    "UPDATE laconic_leases SET reserved_nanodollars = ?2, reserved_tokens = ?3 WHERE session = ?1",
-                    share.session,
-                    reserve.get("nanodollars"),
-                    reserve.get("tokens"),
-                )
+                await reserve_for(transaction, share.session, reserve)
         share.until = now + self._lease
-        return granted, granted < amount
+        return granted, last
 
     async def give_back(self, share: Share, lost: Mapping[str, int]) -> None:
         """See `Share.close`."""
@@ -193,24 +197,34 @@ class Limits:
         Returns the sessions of ours whose leases were collected by somebody who thought us dead: they get no more.
         """
         now = self._clock()
-        before = set(self._open)  # one that is opened while we wait for the database has its lease from there
-        async with self._database.writing() as transaction:
-            renewed = await transaction.fetch(
-                "UPDATE laconic_leases SET renewed = ?2, expires = ?3 WHERE gateway = ?1 RETURNING session",
-                self._gateway,
-                as_text(now),
-                as_text(now + self._lease),
-            )
+        lost: set[str] = set()
+        for key in sorted({share.pools[0].key for share in self._open.values()}):
+            async with self._database.writing(key_lock(key)) as transaction:
+                ours = {session for session, share in self._open.items() if share.pools[0].key == key}
+                renewed = await transaction.fetch(
+                    "UPDATE laconic_leases SET renewed = ?3, expires = ?4 WHERE gateway = ?1 AND key_id = ?2"
+                    " RETURNING session",
+                    self._gateway,
+                    key,
+                    as_text(now),
+                    as_text(now + self._lease),
+                )
+            kept = {session for (session,) in renewed}
+            for session in kept & self._open.keys():
+                self._open[session].until = now + self._lease
+            lost |= (ours & self._open.keys()) - kept
+        await self._collect_all(now)
+        return self._forget(lost)
+
+    async def _collect_all(self, now: datetime) -> None:
+        """Everybody's leases that have expired, key by key: each has its lock."""
+        async with self._database.reading() as transaction:
             dead = await transaction.fetch(
                 "SELECT DISTINCT key_id FROM laconic_leases WHERE expires < ?1 ORDER BY key_id", as_text(now)
             )
         for (key,) in dead:
             async with self._database.writing(key_lock(key)) as transaction:
                 await _collect(transaction, now, key)
-        kept = {session for (session,) in renewed}
-        for session in kept & self._open.keys():
-            self._open[session].until = now + self._lease
-        return self._forget((before & self._open.keys()) - kept)
 
     async def keep(self, lost: Callable[[frozenset[str]], None]) -> None:
         """Renew for as long as the gateway runs.
@@ -275,7 +289,6 @@ def _first_day(period: Period | None, now: datetime) -> str:
 
 async def _collect(transaction: Transaction, now: datetime, key: str) -> None:
     """Take back the expired leases of a key, whose lock is held; what may be lost is written down as such."""
-    # Deleted and read in one statement: a gateway that renews its leases in the same moment has them or has not.
     expired = await transaction.fetch(
         "DELETE FROM laconic_leases WHERE key_id = ?1 AND expires < ?2 RETURNING session, user_label, nanodollars,"
         " tokens, ms, reserved_nanodollars, reserved_tokens, renewed",

@@ -11,8 +11,8 @@ The glyph says which way, or what: `⇢` the app says, `→` the service is told
 `+` a session begins, `-` it ends, `$` something was charged, `~` an edit, `!` something is wrong, `·` all else. Between
 `⇢` and `→`, and between `←` and `⇠`, one sees what the gateway did itself.
 
-Messages are logged only where that was asked for. Never in it: sound (sizes stand for it), words of anybody, what a
-service complains of in its own words (it may quote a key), keys; and no id that is not made as ids are.
+Messages are logged only where that was asked for. Never in it: sound (sizes stand for it), words of anybody, an error
+event's message (it may quote a key, or a caller), keys; and no id that is not made as ids are.
 """
 
 from __future__ import annotations

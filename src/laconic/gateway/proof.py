@@ -155,7 +155,7 @@ def wrong_with(row: Row, prices: RateTable | None) -> Iterator[str]:
     if row.kind == "correction":
         return
     if row.kind == "session":
-        yield from _wrong_with_session(row)
+        yield from _wrong_with_session(row, prices.find(row.model) if prices is not None else None)
         return
     own, listed = _from_own_prices(row), _from_list(row, prices) if prices is not None else None
     if own is not None and (own.charges, own.unknown) != (row.charges, row.unknown):
@@ -172,14 +172,17 @@ def _line(charge: Charge) -> int:
     return (2 * charge.count * charge.price + each) // (2 * each)
 
 
-def _wrong_with_session(row: Row) -> Iterator[str]:
+def _wrong_with_session(row: Row, rates: Rates | None) -> Iterator[str]:
     """A session's own lines: its time, and the messages some services charge one by one."""
     counts = {"time": (row.usage or {}).get("duration_ms"), "messages": (row.usage or {}).get("messages")}
+    listed = {"time": rates.per_minute, "messages": rates.per_message} if rates is not None else {}
     for charge in row.charges:
         if charge.what not in counts:
             yield f"a session has no line {charge.what}"
         elif charge.count != counts[charge.what]:
             yield f"it charges {charge.count} for its {charge.what}, and reports {counts[charge.what]}"
+        elif listed and charge.price != listed[charge.what]:
+            yield f"its {charge.what} cost {charge.price} each, {listed[charge.what]} by the price list"
 
 
 def _from_own_prices(row: Row) -> Cost | None:

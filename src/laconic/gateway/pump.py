@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -128,14 +129,20 @@ class Pump:
                 raise closed.__cause__
             return closed
         finally:
-            async with self._writing:  # a row that is being written is written
-                for task in tasks:
-                    task.cancel()
+            await self._written()
+            for task in tasks:
+                task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._summaries.close()
             last = self._relay.end(self._now())
             if last is not None:
                 await self._books.write([last])
+
+    async def _written(self) -> None:
+        """Until the rows that are being written are written; not for ever, if nobody writes them."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_S), self._writing:
+                pass
 
     def leave(self, code: int, reason: str) -> None:
         """End at the next quiet moment."""
@@ -194,7 +201,7 @@ class Pump:
                 await self._carry(self._relay.drain(now))
             await self._to_service.flush()
             await self._to_app.flush()
-            if self._leaving is not None and self._relay.quiet:
+            if self._leaving is not None and self._relay.quiet and not self._behind:
                 raise self._leaving
             idle_at = self._last + self._bounds.idle_s if self._bounds.idle_s else None
             if idle_at is not None and idle_at <= now:
@@ -204,7 +211,8 @@ class Pump:
             await self._sleep()
 
     async def _sleep(self) -> None:
-        """Until somebody stirs us or it is time."""
+        """Until somebody stirs us or it is time. Everybody else has a turn before, whatever the time."""
+        await asyncio.sleep(0)
         try:
             async with asyncio.timeout(None if self._awake_at is None else max(0.0, self._awake_at - self._now())):
                 await self._stirred.wait()
@@ -217,7 +225,8 @@ class Pump:
     async def _carry(self, batch: Batch) -> None:
         """Put what is to be sent where it is sent from; rows first."""
         self._to_service.put(batch.to_service)
-        if batch.rows or self._behind:
+        if batch.rows or (batch.to_app and self._behind):
+            self._stirred.set()  # what goes to the service goes at once
             await self._behind_the_books(batch)
         else:
             self._to_app.put(batch.to_app)
@@ -227,7 +236,7 @@ class Pump:
             self._watch(batch.notices)
         due = self._relay.deadline
         sooner = due is not None and (self._awake_at is None or due < self._awake_at)
-        if sooner or (self._leaving is not None and self._relay.quiet):
+        if sooner or (self._leaving is not None and self._relay.quiet and not self._behind):
             self._stirred.set()
         if self._settled is not None and not self._relay.session.conversation.responding:
             self._settled.set()

@@ -183,9 +183,11 @@ class Relay:
         return batch
 
     def _drop_what_is_not_needed(self) -> None:
-        """Once the service has shown that it speaks as the app does, nothing is translated any more."""
+        """Once a service has shown that it speaks GA and so does the app, nothing is translated any more. A beta app
+        is, on a service of its own dialect too: the session wants to hear it in GA's spelling."""
         translation = self._translation
-        if translation is not None and translation.app == translation.service and self.session.conversation.settings:
+        alike = translation is not None and translation.app == translation.service == "ga"
+        if alike and self.session.conversation.settings:
             self._translation = None
 
     # --- the ledger's rows -----------------------------------------------------------------------------------

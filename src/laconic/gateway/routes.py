@@ -24,9 +24,10 @@ from laconic.budget import limits
 from laconic.client.chat_endpoints import ChatEndpoint, chat_endpoint
 from laconic.client.endpoints import Endpoint, endpoint
 from laconic.client.summaries import Writer, written_by
-from laconic.dialects import Dialect
+from laconic.dialects import Dialect, session_to_ga
 from laconic.errors import BadInput
 from laconic.gateway.pump import Bounds
+from laconic.items import Wire
 from laconic.memory import memory
 
 __all__ = ["Route", "Routes", "read_routes"]
@@ -55,7 +56,16 @@ class Route:
     budget: str | None = None
     summary_model: str | None = None
     """None: the cheapest text model at the same service, and where none is known the realtime model itself."""
+    transcription: str | None = None
+    """The model that writes down what callers say, where the app does not ask for one: memories that write need it."""
     bounds: Bounds = field(default_factory=Bounds)
+
+    def opening(self, granted: Wire | None) -> Wire | None:
+        """Settings to begin the session with, before the app says its own; `granted` win."""
+        if self.transcription is None:
+            return granted
+        ours: Wire = {"audio": {"input": {"transcription": {"model": self.transcription}}}}
+        return _merged({"type": "realtime", **ours}, session_to_ga(granted or {}))
 
     def fits(self, model: str) -> bool:
         return any(fnmatchcase(model, pattern) for pattern in self.models)
@@ -114,6 +124,17 @@ class Route:
         return said
 
 
+def _merged(below: Wire, above: Wire) -> Wire:
+    """Both, object by object; what stands in `above` wins."""
+    both = dict(below)
+    for name, value in above.items():
+        under = both.get(name)
+        if isinstance(under, dict) and isinstance(value, dict):
+            value = _merged(cast(Wire, under), cast(Wire, value))
+        both[name] = value
+    return both
+
+
 class Routes:
     """All routes, in order."""
 
@@ -138,7 +159,7 @@ class Routes:
         for route in self._routes:
             memory(route.memory)
             if route.budget is not None:
-                limits(route.budget)
+                _session_budget(route.budget)
             there = route.endpoint(
                 route.model or route.models[0].strip("*?") or None,
                 env=env,
@@ -149,8 +170,21 @@ class Routes:
 
 # --- the file ----------------------------------------------------------------------------------------------------
 
-_TEXTS = ("name", "service", "model", "deployment", "address", "dialect", "api_version", "key_env", "memory", "budget")
-_KNOWN = {*_TEXTS, "summary_model", "models", "limits"}
+_TEXTS = (
+    "name",
+    "service",
+    "model",
+    "deployment",
+    "address",
+    "dialect",
+    "api_version",
+    "key_env",
+    "memory",
+    "budget",
+    "summary_model",
+    "transcription",
+)
+_KNOWN = {*_TEXTS, "models", "limits"}
 _LIMITS = {"messages_s": float, "burst": int, "idle_s": float}
 
 
@@ -187,7 +221,7 @@ def _route(path: Path, number: int, table: Any) -> Route:
         if key not in _KNOWN:
             raise wrong(key, f"is not known; a route can have {', '.join(sorted(_KNOWN))}")
     given: dict[str, Any] = {"name": f"route {number}"}
-    for key in (*_TEXTS, "summary_model"):
+    for key in _TEXTS:
         if key in wire:
             if not isinstance(wire[key], str) or not wire[key]:
                 raise wrong(key, "has to be a text in quotes")
@@ -200,7 +234,7 @@ def _route(path: Path, number: int, table: Any) -> Route:
         given["models"] = tuple(models)
     if given.get("dialect", "ga") not in get_args(Dialect):
         raise wrong("dialect", 'has to be "ga" or "beta"')
-    for key, read in (("memory", memory), ("budget", limits)):
+    for key, read in (("memory", memory), ("budget", _session_budget)):
         if key in given:
             try:
                 read(given[key])
@@ -209,6 +243,13 @@ def _route(path: Path, number: int, table: Any) -> Route:
     if "limits" in wire:
         given["bounds"] = _bounds(wire["limits"], wrong)
     return Route(**given)
+
+
+def _session_budget(text: str) -> None:
+    """Complain of what a session cannot keep. BadInput."""
+    for limit in limits(text):
+        if limit.period is not None:
+            raise BadInput(f"{limit} is for several sessions together; give it to a key, or leave out /{limit.period}")
 
 
 def _bounds(found: Any, wrong: Any) -> Bounds:

@@ -103,16 +103,23 @@ class Secrets:
 
     def verify(self, value: str) -> Grant | None:
         """What this secret is good for; None if it is not one of ours, was changed, or has expired."""
+        statement = self._statement(value)
+        if statement is None or statement["until"] <= self._now():
+            return None
+        return Grant(statement["key"], statement["session"], statement["until"])
+
+    def ours(self, value: str) -> bool:
+        """Whether we have signed this, be it good for anything still or not."""
+        return self._statement(value) is not None
+
+    def _statement(self, value: str) -> Wire | None:
         body, dot, signature = value.removeprefix(PREFIX).partition(".")
         if not value.startswith(PREFIX) or not dot or len(value) > _LONGEST or not value.isascii():
             return None
         if not hmac.compare_digest(signature, self._signature(body)):
             return None
         # Signed by us: from here on it is what we wrote.
-        statement = json.loads(zlib.decompress(_from_text(body)))
-        if statement["until"] <= self._now():
-            return None
-        return Grant(statement["key"], statement["session"], statement["until"])
+        return json.loads(zlib.decompress(_from_text(body)))
 
     def answer(self, body: bytes, key: str | None) -> tuple[int, Wire]:
         """The HTTP status and body for a request to mint one, of whoever holds this key."""

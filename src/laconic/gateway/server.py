@@ -32,6 +32,7 @@ from laconic.gateway.books import NO_BOOKS
 from laconic.gateway.call_doors import CallDoors
 from laconic.gateway.calls import Calls, Dial
 from laconic.gateway.eyes import Eyes, Look
+from laconic.gateway.limits import Share
 from laconic.gateway.office import Office
 from laconic.gateway.pump import Pump, error_event
 from laconic.gateway.relay import Entry, Recorder, Relay
@@ -58,7 +59,8 @@ class Gateway:
     """All sessions of one process.
 
     `admission`: who may come in; None: anybody. `office`: where books are kept; None: they are not. `simulator`: where
-    the stand-in is, if a route leads there. `record` makes a recorder for a session's name, `tell` takes lines for the
+    the stand-in is, if a route leads there. `ping_s`: how often an app is asked whether it is still there; it has half
+    as long to answer. `record` makes a recorder for a session's name, `tell` takes lines for the
     gateway's owner, `eyes` look on.
     """
 
@@ -75,6 +77,7 @@ class Gateway:
         tell: Told | None = None,
         eyes: Eyes | None = None,
         simulator: str | None = None,
+        ping_s: float = _PING_S,
     ) -> None:
         self._routes = routes
         self._env = env
@@ -86,6 +89,7 @@ class Gateway:
         self._tell = tell or _silence
         self._eyes = eyes or Eyes(time.monotonic)
         self._simulator = simulator
+        self._ping_s = ping_s
         self._dialler: ClientSession | None = None
         self._call_doors: CallDoors | None = None
         self._sittings: dict[str, Pump] = {}
@@ -221,7 +225,7 @@ class Gateway:
             protocols=("realtime",),
             compress=False,
             max_msg_size=_LARGEST_MESSAGE,
-            heartbeat=_PING_S,
+            heartbeat=self._ping_s,
             autoclose=False,
             timeout=3.0,
             decode_text=False,
@@ -259,11 +263,29 @@ class Gateway:
             self._eyes.refused("budget")
             await _turn_away(app, "insufficient_quota", refused.sentence)
             return
+        except LaconicError as error:  # the books cannot be read: nobody knows what is left
+            await self._fail(app, error)
+            return
         try:
             await self._relayed(name, app, route, wants, guest, dial)
         finally:
             if share is not None:
-                await share.close()
+                await self._give_back(share)
+
+    async def _give_back(self, share: Share) -> None:
+        """What was leased goes back; if it cannot, it expires."""
+        try:
+            await share.close()
+        except LaconicError as error:
+            self._tell(error.sentence)
+
+    async def _fail(self, app: Socket, error: LaconicError) -> None:
+        """The owner is told what is wrong, the app that something is."""
+        self._eyes.refused("service")
+        self._tell(error.sentence)
+        message = "The gateway could not reach the service behind it. Please try again later."
+        await app.send(error_event("server_error", "service_unreachable", message))
+        await app.close(1011, "service unreachable")
 
     async def _relayed(self, name: str, app: Socket, route: Route, wants: Asked, guest: Guest, dial: Dial) -> None:
         """One session for which everything is granted: dial, and carry."""
@@ -272,18 +294,15 @@ class Gateway:
             began = time.monotonic()
             service = await dial(there)
             connect_s = time.monotonic() - began
-            if guest.grant is not None:
-                service = await preset(service, guest.grant.session)
+            granted = guest.grant.session if guest.grant is not None else None
+            service = await preset(service, route.opening(granted))
             chat = route.chat(there, self._env)
         except Closed as closed:
+            self._eyes.refused("service")
             await app.close(sendable(closed.code), closed.reason)
             return
         except LaconicError as error:
-            self._eyes.refused("service")
-            self._tell(error.sentence)
-            message = "The gateway could not reach the service behind it. Please try again later."
-            await app.send(error_event("server_error", "service_unreachable", message))
-            await app.close(1011, "service unreachable")
+            await self._fail(app, error)
             return
         key = guest.key.id if guest.key is not None else None
         model = there.model or wants.model or ""

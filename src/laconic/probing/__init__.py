@@ -4,6 +4,7 @@
     script.py     a conversation as a generator: say this, listen for that; and what drives it
     notes.py      everything that happened, as facts
     asking.py     the conversation itself, turn by turn
+    picture.py    what is shown to services with eyes
     equations.py  linear equations over whole tokens
     questions.py  what the facts say, one function a question
     results.py    the answers, and the laws they make

@@ -17,7 +17,8 @@ from laconic import events as ev
 from laconic.items import Wire
 from laconic.meter import price
 from laconic.probing.notes import Answer, Edited, EditResult, Notes
-from laconic.probing.plan import INSTRUCTIONS, MAX_OUTPUT_TOKENS, Turn, time_limit_s
+from laconic.probing.picture import picture
+from laconic.probing.plan import INSTRUCTIONS, MAX_OUTPUT_TOKENS, TOOL, Turn, surprise, time_limit_s
 from laconic.probing.script import Listen, Say, Script, pause
 from laconic.usage import Usage
 
@@ -61,6 +62,7 @@ class _Probe:
         self._notes, self._clips, self._limits = notes, clips, limits
         self._words: dict[str, str] = {}  # of what was said aloud, by item
         self._items = 0
+        self._output_tokens = MAX_OUTPUT_TOKENS
 
     def hold(self, turns: Sequence[Turn], told: Callable[[Turn], None]) -> Script[str | None]:
         refused = yield from self._configure()
@@ -72,7 +74,7 @@ class _Probe:
                 continue
             if self._notes.now > until:
                 return f"time was up before the turn '{turn.name}'"
-            if self._might_pass_the_price():
+            if self._might_pass_the_price(turn):
                 return f"the turn '{turn.name}' might have passed the price that was named"
             told(turn)
             self._notes.turn = turn.name
@@ -83,9 +85,12 @@ class _Probe:
 
     def _take(self, turn: Turn) -> Script[str | None]:
         yield from self._edit(turn)
+        yield from self._update(turn)
         yield from pause(turn.gap_s)
         if turn.clip is not None:
             refused = yield from self._speak(self._clips[turn.clip])
+        elif turn.picture:
+            return (yield from self._show(turn.text))
         else:
             refused = yield from self._write(turn.text)
         if refused is not None:
@@ -101,7 +106,7 @@ class _Probe:
         hit_before = any(answer.usage is not None and answer.usage.cached_tokens for answer in self._notes.answers)
         return hit_before and last.usage is not None and not last.usage.cached_tokens
 
-    def _might_pass_the_price(self) -> bool:
+    def _might_pass_the_price(self, turn: Turn) -> bool:
         last = next((answer.usage for answer in reversed(self._notes.answers) if answer.usage), None)
         rates = self._notes.meter.rates
         if self._limits.most is None or last is None or rates is None:
@@ -110,8 +115,9 @@ class _Probe:
         worst = Usage(
             text_in=last.text_in + last.text_out + 60,
             audio_in=last.audio_in + last.audio_out + longest,
+            image_in=last.image_in,
             audio_out=MAX_OUTPUT_TOKENS,
-        )
+        ) + surprise(turn)
         return self._notes.meter.total.nanodollars + price(worst, rates).nanodollars > self._limits.most
 
     # --- what is said -----------------------------------------------------------------------------------------
@@ -150,6 +156,17 @@ class _Probe:
         edit = yield from self._insert(_message("user", text, self._item_id()), None, "turn")
         return None if edit.result == "done" else _why("the service took no written turn", edit.error)
 
+    def _show(self, text: str) -> Script[str | None]:
+        """A turn with a picture, which leaves again: it would be read at every turn. Not every model has eyes."""
+        wire = _message("user", text, self._item_id())
+        wire["content"].insert(0, {"type": "input_image", "image_url": picture()})
+        edit = yield from self._insert(wire, None, "picture")
+        if edit.result != "done":
+            return None
+        refused = yield from self._answer(cancel=False)
+        yield from self._delete(wire["id"], "picture")
+        return refused
+
     def _answer(self, *, cancel: bool) -> Script[str | None]:
         yield Say({"type": "response.create", "event_id": self._notes.event_id()})
         event = yield Listen(_response_or_error, self._limits.answer_s)
@@ -183,6 +200,21 @@ class _Probe:
                 yield from self._one_note()
             case _:
                 pass
+
+    def _update(self, turn: Turn) -> Script[None]:
+        settings: Wire
+        match turn.update:
+            case "other settings":  # something that is no part of a prompt
+                self._output_tokens = 2 * MAX_OUTPUT_TOKENS - 1 - self._output_tokens
+                settings = {"max_output_tokens": self._output_tokens}
+            case "a tool":
+                settings = {"tools": [TOOL], "tool_choice": "none"}
+            case "no tool":
+                settings = {"tools": []}
+            case _:
+                return
+        event: Wire = {"type": "session.update", "session": {"type": "realtime", **settings}}
+        yield from self._try("update", turn.update, "", event, lambda heard: isinstance(heard, ev.SessionUpdated))
 
     def _delete_reply(self) -> Script[None]:
         for item in reversed(self._notes.answers[-1].made):
@@ -240,7 +272,7 @@ class _Probe:
 
     def _try(
         self,
-        kind: Literal["create", "delete", "truncate"],
+        kind: Literal["create", "delete", "truncate", "update"],
         place: str,
         item_id: str,
         event: Wire,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laconic.probing.asking import spoken
-from laconic.probing.results import Finding, Reckoned, Sure, difference
+from laconic.probing.results import Finding, Reckoned, Sure, difference, placed
 
 __all__ = ["cancelled", "deletes", "drift", "inserts", "truncated", "truncates", "unknown_id"]
 
@@ -69,7 +69,7 @@ def truncated(reckoned: Reckoned) -> Finding:
         text = law + difference(later).text
         audio = difference(later).audio + (sound.cut if reckoned.laws.keeps_reply_audio else 0)
         said, value = f"{said}, {text} text and {audio} audio one turn later", (*value, text, audio)
-    sure: Sure = "measured" if "truncated_reply_text" in framing.known else "inferred"
+    sure: Sure = "measured" if "truncated_reply_text" in framing.measured else "inferred"
     return Finding("truncated", question, said, f"cut at {cut.audio_ms} ms", sure, value)
 
 
@@ -83,14 +83,13 @@ def inserts(reckoned: Reckoned) -> Finding:
         error = tried[0].error
         why = error.message if error is not None else "no answer"
         return Finding("inserts", question, "nothing can be written", why, value=tried[0].result)
-    telling = [edit for edit in done if edit.stands_behind is not None or edit.behind == "root"]
-    right = [edit for edit in telling if (edit.stands_behind or "root") == edit.behind]
-    rests_on = f"{len(right)} of {len(telling)} writings that say where they stand"
+    right, telling = placed(reckoned.notes)
+    rests_on = f"{right} of {telling} writings that say where they stand"
     if len(done) < len(tried):
         rests_on += f"; {len(tried) - len(done)} not done"
     if not telling:
         return Finding("inserts", question, "it does not say where", rests_on, "not found")
-    if len(right) == len(telling):
+    if right == telling:
         return Finding("inserts", question, "yes", rests_on, value="honoured")
     return Finding("inserts", question, "no: they are put elsewhere, such as the end", rests_on, value="elsewhere")
 

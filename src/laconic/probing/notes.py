@@ -37,6 +37,7 @@ class Answer:
     told: Any
     """The `usage` as it stood on the wire: null and a block of zeros are different facts."""
     instructions: str
+    tools: tuple[Wire, ...]
     read: tuple[Item, ...]
     """Copies of the items held when it was created, in order."""
     made: tuple[Item, ...]
@@ -50,9 +51,10 @@ class Answer:
 class Edited:
     """One edit, answered or not."""
 
-    kind: Literal["create", "delete", "truncate"]
+    kind: Literal["create", "delete", "truncate", "update"]
     place: str
-    """What it was to try out: `end`, `front`, `middle`, `unknown`, `cut`, `written`, `note`."""
+    """What it was to try out: `end`, `front`, `middle`, `unknown`, `cut`, `written`, `note`, `picture`; of an update,
+    what is changed."""
     item_id: str
     event_id: str
     result: EditResult
@@ -62,6 +64,17 @@ class Edited:
     """Of a create: where it was to stand (`root` for the front)."""
     stands_behind: str | None = None
     """Of a create: the item the service named before it; None where it named none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a response reads that is not done yet."""
+
+    name: str
+    held: tuple[Item, ...] = ()
+    instructions: str = ""
+    tools: tuple[Wire, ...] = ()
+    after_s: float = 0.0
 
 
 class Notes:
@@ -79,7 +92,7 @@ class Notes:
         self.began: float | None = None
         self._events = 0
         self._done_at = 0.0
-        self._reading: dict[str, tuple[str, tuple[Item, ...], str, float]] = {}
+        self._reading: dict[str, _Reading] = {}
 
     def at(self, now: float) -> None:
         """Time has come to `now`."""
@@ -123,29 +136,31 @@ class Notes:
 
     def _created(self, response: Wire) -> None:
         held = tuple(deepcopy([item for item in self.conversation if not item.in_progress]))
-        instructions = self.conversation.settings.get("instructions") or ""
-        since = self.now - self._done_at
-        self._reading[response.get("id", "")] = self.turn, held, instructions, since
+        settings, since = self.conversation.settings, self.now - self._done_at
+        tools = tuple(settings.get("tools") or ())
+        reading = _Reading(self.turn, held, settings.get("instructions") or "", tools, since)
+        self._reading[response.get("id", "")] = reading
 
     def _done(self, event: ev.ResponseDone) -> None:
         response = event.response
         response_id, status = response.get("id") or "", response.get("status") or "completed"
         usage = Usage.from_wire(response.get("usage"), top_level=event.usage)
         cost = self.meter.response(response_id, status, usage)
-        name, held, instructions, since = self._reading.pop(response_id, (self.turn, (), "", 0.0))
+        reading = self._reading.pop(response_id, _Reading(self.turn))
         made = (self.conversation.get(wire.get("id", "")) for wire in response.get("output") or ())
         self._done_at = self.now
         self.answers.append(
             Answer(
-                name=name,
+                name=reading.name,
                 response_id=response_id,
                 status=status,
                 usage=usage,
                 told=response.get("usage") or event.usage,
-                instructions=instructions,
-                read=held,
+                instructions=reading.instructions,
+                tools=reading.tools,
+                read=reading.held,
                 made=tuple(deepcopy([item for item in made if item is not None])),
-                after_s=since,
+                after_s=reading.after_s,
                 cost=cost,
             )
         )

@@ -1,9 +1,9 @@
 """The turns of a probe, and what they can cost at most, reckoned before anything is said.
 
 The order is chosen so that each count can be read off: as long as the only reply there is gets deleted at once, the
-difference of two inputs is exactly what the user's turn between them adds; only then do replies stay, first one, then
-two, so that one of them is no longer the newest. Edits come after the plain turns, the dearest of them, writing
-everything down, last.
+difference of two inputs is exactly what the user's turn between them adds, or a tool or a picture that is there for
+this turn; only then do replies stay, first one, then two, so that one of them is no longer the newest. Edits come after
+the plain turns, the dearest of them, writing everything down, last.
 """
 
 from __future__ import annotations
@@ -18,7 +18,17 @@ from laconic.rates import Rates
 from laconic.tokens import text_tokens
 from laconic.usage import Usage
 
-__all__ = ["INSTRUCTIONS", "MAX_OUTPUT_TOKENS", "Price", "Turn", "plan", "reckon", "time_limit_s"]
+__all__ = [
+    "INSTRUCTIONS",
+    "MAX_OUTPUT_TOKENS",
+    "TOOL",
+    "Price",
+    "Turn",
+    "plan",
+    "reckon",
+    "surprise",
+    "time_limit_s",
+]
 
 # Short words in small letters are one token each, so that the length of this is known and not estimated. It is long
 # enough that the prompt cache has something to hold when everything behind it has changed.
@@ -34,13 +44,24 @@ INSTRUCTIONS = (
 MAX_OUTPUT_TOKENS = 160
 """Of one reply: six words take about 60, and a model that thinks first needs some more."""
 
+TOOL = {
+    "type": "function",
+    "name": "bird_of_the_day",
+    "description": "Which bird is seen most often today",
+    "parameters": {"type": "object", "properties": {"place": {"type": "string"}}},
+}
+
 _LIKELY_AUDIO, _LIKELY_TEXT = 45, 20
 """Tokens of a reply of six words."""
 _SURE_MS_PER_TOKEN = 8
 """Of the user's sound where nobody has measured it: Qwen's 125 tokens a second, the most ever seen."""
 _TURN_S = 12.0
 
+_PICTURE_TOKENS, _TOOL_TOKENS = 1_500, 500
+"""More than a picture, and having a tool, was ever seen to take: 194 (litellm#39850) and 347 (COST.md section 2)."""
+
 Before = Literal["", "delete the end", "truncate", "delete the front", "delete the middle", "write down", "one note"]
+Update = Literal["", "other settings", "a tool", "no tool"]
 When = Literal["", "missed", "drifted"]
 
 
@@ -54,12 +75,25 @@ class Turn:
     text: str = ""
     before: Before = ""
     """What is done to the conversation first."""
+    update: Update = ""
+    """What is changed with a `session.update`, after that."""
     when: When = ""
     """Only if the turn before was not read from cache, or was answered in writing; else the turn is left out."""
     gap_s: float = 0.0
     """Silence before it."""
+    picture: bool = False
+    """A picture goes with it, and leaves after the reply."""
     cancel: bool = False
     """The reply is cancelled as soon as it has begun."""
+
+
+_CHANGED: tuple[tuple[str, str, Update, When], ...] = (
+    ("with a tool", "Tell me more.", "a tool", ""),
+    ("with a picture", "And what else?", "no tool", ""),
+    ("other settings", "Go on.", "other settings", ""),
+    ("other settings, again", "Why is that?", "other settings", "missed"),
+    ("other settings, once more", "Say it again.", "other settings", "missed"),
+)
 
 
 def plan(gaps_s: Sequence[float] = ()) -> tuple[Turn, ...]:
@@ -69,6 +103,10 @@ def plan(gaps_s: Sequence[float] = ()) -> tuple[Turn, ...]:
         Turn("the first", clip=0),
         Turn("its reply deleted", clip=1, before="delete the end"),
         Turn("that reply deleted too", text="Go on.", before="delete the end"),
+        *(
+            Turn(name, text=text, before="delete the end", update=update, when=when, picture="picture" in name)
+            for name, text, update, when in _CHANGED
+        ),
         Turn("a reply read again", clip=2),
         Turn("two replies", clip=3),
         Turn("three replies", clip=4),
@@ -118,7 +156,14 @@ def _sum(
         text_in += text_tokens(turn.text) + max(laws.user_text_framing, laws.user_audio_framing)
         audio_in += clips_ms[turn.clip] // token_ms + 1 if turn.clip is not None else 0
         # A quarter more text than is known of, since framings may be larger than assumed.
-        usage = Usage(text_in=text_in * 5 // 4, audio_in=audio_in, text_out=text, audio_out=audio)
+        new = surprise(turn)
+        usage = Usage(
+            text_in=(text_in + new.text_in) * 5 // 4,
+            audio_in=audio_in,
+            image_in=new.image_in,
+            text_out=text,
+            audio_out=audio,
+        )
         total += price(usage, rates).nanodollars
         tokens += usage.total_tokens
         text_in += text + laws.reply_framing
@@ -129,6 +174,13 @@ def _sum(
     total += (rates.per_message or 0) * written
     total += (rates.per_minute or 0) * round(time_limit_s(turns)) // 60
     return total, tokens
+
+
+def surprise(turn: Turn) -> Usage:
+    """What a turn may take beyond its words and what went before: a tool or a picture, at its most."""
+    return Usage(
+        text_in=_TOOL_TOKENS if turn.update == "a tool" else 0, image_in=_PICTURE_TOKENS if turn.picture else 0
+    )
 
 
 def time_limit_s(turns: Sequence[Turn]) -> float:

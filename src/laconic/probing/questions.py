@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from laconic.laws import Laws
 from laconic.probing import manners
 from laconic.probing.notes import Notes
+from laconic.probing.picture import SIDE
 from laconic.probing.plan import Turn
 from laconic.probing.reckoning import CacheRow, roundest
 from laconic.probing.results import Finding, Reckoned, Sure, difference
@@ -113,8 +114,33 @@ def _framing(reckoned: Reckoned) -> Finding:
     rests_on = f"{framing.checks - fit} of {framing.checks} further counts agree to the token"
     if framing.misfits:
         rests_on += "; off by " + ", ".join(f"{float(by):+g} at '{name}'" for name, by in framing.misfits)
-    sure: Sure = "measured" if value and not fit else "inferred" if value else "not found"
+    measured = all(("head" if name == "base_text" else name) in framing.measured for name in value)
+    sure: Sure = "measured" if value and measured and not fit else "inferred" if value else "not found"
     return Finding("framing", question, ", ".join(told), rests_on, sure, value)
+
+
+def _tools(reckoned: Reckoned) -> Finding:
+    question, prompt = "How many text tokens is having tools?", reckoned.prompt("with a tool")
+    if prompt is None or not prompt.tools or "tools_framing" not in reckoned.framing.known:
+        return Finding("tools", question, "not found", sure="not found")
+    law, usage = reckoned.laws.tools_framing, prompt.answer.usage
+    assert usage is not None
+    rests_on = f"{usage.text_in} text in, of which the one tool's signature is {prompt.tools - law}"
+    sure: Sure = "measured" if "tools_framing" in reckoned.framing.measured else "inferred"
+    return Finding("tools", question, f"{law}, and each tool's signature", rests_on, sure, law)
+
+
+def _picture(reckoned: Reckoned) -> Finding:
+    question, shown = f"How many tokens is a picture of {SIDE} by {SIDE} pixels?", reckoned.edits("picture")
+    if not shown:
+        return Finding("picture", question, "not tried", sure="not found")
+    if shown[0].result != "done":
+        error = shown[0].error
+        why = error.message if error is not None else "no answer"
+        return Finding("picture", question, "it takes no pictures", why, value=shown[0].result)
+    if reckoned.picture is None:
+        return Finding("picture", question, "not found: none were reported", sure="not found")
+    return Finding("picture", question, f"{reckoned.picture}", "as reported", value=reckoned.picture)
 
 
 def _fit(reckoned: Reckoned) -> Finding | None:
@@ -204,12 +230,28 @@ def _delete_middle(reckoned: Reckoned) -> Finding:
     return _after_edit(reckoned, "middle", ["the middle deleted"], "the middle deleted, again")
 
 
+def _update(reckoned: Reckoned) -> Finding:
+    question, drops = "Does a session.update cost the cache?", reckoned.update_drops_cache
+    edits = reckoned.edits("other settings")
+    if not any(edit.result == "done" for edit in edits):
+        said = f"not found: it was {edits[0].result}" if edits else "not tried"
+        return Finding("update", question, said, sure="not found")
+    rows = [row for row in reckoned.cache.rows if row.name.startswith("other settings")]
+    rests_on = "; ".join(f"'{row.name}': {row.read.text} text and {row.read.audio} audio from cache" for row in rows)
+    if drops is None:
+        return Finding("update", question, "not found: the cache was missed too often", rests_on, "not found")
+    if drops:
+        return Finding("update", question, "yes: nothing is read from cache after one", rests_on, "inferred", True)
+    return Finding("update", question, "no, if it changes no word of the prompt", rests_on, value=False)
+
+
 _QUESTIONS: tuple[Callable[[Reckoned], Finding | None], ...] = (
     _usage,
     _reply_audio,
     _discount,
     _hit_rate,
     _block,
+    _update,
     _delete_end,
     _delete_front,
     _delete_middle,
@@ -223,5 +265,7 @@ _QUESTIONS: tuple[Callable[[Reckoned], Finding | None], ...] = (
     _user_sound,
     _reply_sound,
     _framing,
+    _tools,
+    _picture,
     _fit,
 )

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -39,29 +39,34 @@ class Prompt:
     """What one response read, laid out by some laws."""
 
     answer: Answer
-    head: Tokens
+    head: int
+    """Text tokens of the instructions."""
+    tools: int
+    """And of the tools, with what having any takes."""
     blocks: tuple[Block, ...]
     prefix: Tokens
     """What it has in common with an earlier prompt and what that one generated; not rounded to blocks."""
 
     @property
     def tokens(self) -> Tokens:
-        return sum((block.tokens for block in self.blocks), self.head)
+        return sum((block.tokens for block in self.blocks), Tokens(self.head + self.tools))
 
 
-def laid_out(answers: Iterable[Answer], laws: Laws) -> list[Prompt]:
-    """The prompts of all responses whose usage is known."""
+def laid_out(answers: Iterable[Answer], laws: Laws, *, anew: Collection[str] = ()) -> list[Prompt]:
+    """The prompts of all responses whose usage is known. `anew`: turns before which the cache was emptied."""
     layout, cache = Layout(laws), PromptCache(block=1, lines=1000)
     prompts: list[Prompt] = []
     for answer in answers:
         newest = layout.newest_sound(reversed(answer.read))
-        head = layout.head(answer.instructions, ())
+        if answer.name in anew:
+            cache.forget()
+        head = layout.head(answer.instructions, answer.tools)
         blocks = tuple(layout.block(item, newest) for item in answer.read)
         segments = head + [segment for block in blocks for segment in block.segments]
         layout.made(answer.made, shared_out(answer.made, answer.usage, laws))
         if answer.usage is not None and answer.usage.input_tokens:
-            tokens = sum((segment.tokens for segment in head), Tokens())
-            prompts.append(Prompt(answer, tokens, blocks, cache.promised(segments)))
+            instructions, *tools = (segment.tokens.text for segment in head)
+            prompts.append(Prompt(answer, instructions, sum(tools), blocks, cache.promised(segments)))
             cache.remember([*segments, *layout.fresh(answer.made)])
     return prompts
 
@@ -176,11 +181,12 @@ def _account(answers: Sequence[Answer], laws: Laws) -> _Account:
 
 # --- text --------------------------------------------------------------------------------------------------------
 
-_FRAMINGS = ("user_audio_framing", "user_text_framing", "reply_framing", "truncated_reply_text")
+_FRAMINGS = ("user_audio_framing", "user_text_framing", "reply_framing", "truncated_reply_text", "tools_framing")
 
 
 class Framing:
-    """What the text counts say. `measured`: by the probe's own equations; `assumed`: with what was assumed before."""
+    """What the text counts say. `measured`: by the probe's own equations; `inferred`: where replies that lost their
+    sound lost as much text as usual; `assumed`: with what was assumed before."""
 
     def __init__(self, answers: Sequence[Answer], laws: Laws) -> None:
         self.equations = Equations()
@@ -189,9 +195,12 @@ class Framing:
         for prompt in laid_out(answers, laws):
             usage = prompt.answer.usage
             assert usage is not None
-            head = prompt.head.text
+            head = prompt.head
             counts: Counter[str] = Counter({"head": 1})
             known = 0
+            if prompt.tools:
+                counts["tools_framing"] = 1
+                known = prompt.tools - laws.tools_framing
             for item, block in zip(prompt.answer.read, prompt.blocks, strict=True):
                 known += block.tokens.text
                 if block.framing is not None:
@@ -211,6 +220,7 @@ class Framing:
         """Audio tokens of replies that lost their sound, and the text tokens they lost with it."""
         for name, (_, usual) in discounts.items():
             self.equations.add(name, {name: 1}, usual)
+        self.inferred = self.equations.solved
         self.equations.add("head", {"head": 1}, head)
         for name in _FRAMINGS:
             self.equations.add(name, {name: 1}, getattr(laws, name))
@@ -224,8 +234,8 @@ class Framing:
 
     @property
     def known(self) -> list[str]:
-        """Names of the laws that were measured."""
-        return [name for name in _FRAMINGS if name in self.measured] + ["base_text"] * ("head" in self.measured)
+        """Names of the laws that were measured or inferred."""
+        return [name for name in _FRAMINGS if name in self.inferred] + ["base_text"] * ("head" in self.inferred)
 
 
 # --- cache -------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from laconic.simulator.faults import Faults
 from laconic.simulator.held import Held, copied
 from laconic.simulator.ids import Ids
 from laconic.simulator.rejected import Rejected
-from laconic.simulator.responding import Ask, Output, Pace, Response
+from laconic.simulator.responding import Ask, Output, Pace, Promised, Response
 from laconic.simulator.truncation import Truncation
 from laconic.usage import Usage
 
@@ -29,7 +29,7 @@ _TOKENS_PER_MINUTE = 15_000_000
 class Composed:
     """What a response will be."""
 
-    outputs: Sequence[Output]
+    outputs: Sequence[Output | Promised]
     delay_s: float = 0.0
     """How long it is thought about, on top of the service's own latency."""
 
@@ -56,6 +56,10 @@ class Biller(Protocol):
         in_conversation: bool,
     ) -> Usage:
         """The usage of one response that read `items` and made `generated`."""
+        ...
+
+    def forget(self) -> None:
+        """Nothing of what was read so far is in the cache any longer."""
         ...
 
     def sizes(self, items: Sequence[Item]) -> Sequence[int]:

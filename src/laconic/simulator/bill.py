@@ -89,6 +89,10 @@ class Bill:
         """Tokens of a text."""
         return text_tokens(text)
 
+    def forget(self) -> None:
+        """Nothing of what was read so far is in the cache any longer."""
+        self._cache.forget()
+
     def _read(self, instructions: str, tools: Sequence[Mapping[str, Any]], items: Sequence[Item]) -> list[Segment]:
         if self._laws.bills_whole_input:
             return self._layout.whole(instructions, tools, items)

@@ -1,23 +1,29 @@
 """From what is held to what will be said: a mind, a voice, and the habits of the model they stand in for.
 
 The mind gets words and nothing else, those that can be heard in what the conversation holds at this moment. What it
-answers becomes outputs of a response: a message, spoken or written, and function calls behind it.
+answers becomes outputs of a response: a message, spoken or written, and function calls behind it. The voice takes
+its time in a thread of its own and is asked for the sound when the first of it is due, so that who shares a loop with
+the stand-in, as a talk on one machine does, is not held up by it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol
 
 from laconic.items import Item, Wire
 from laconic.simulator.answering import Composed
 from laconic.simulator.minds.reply import HeardItem, Mind
-from laconic.simulator.responding import Call, Message, Output
+from laconic.simulator.responding import Call, Message, Output, Promised
 from laconic.simulator.speech import Spoken
 
 __all__ = ["MindAndVoice", "Says", "heard_items", "written_arguments"]
 
+_VOICE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stand-in voice")
+"""One at a time: engines need not be able to do more."""
 _COMMENTARY = {"en": "Let me look that up for you.", "ja": "少しお待ちください。"}
 
 
@@ -47,7 +53,7 @@ class MindAndVoice:
         second = settings["model"].startswith("gpt-realtime-2")
         tools: list[Mapping[str, Any]] = settings["tools"] if settings["tool_choice"] != "none" else []
         reply = self._mind.answer(heard_items(items), settings["instructions"], tools)
-        outputs: list[Output] = []
+        outputs: list[Output | Promised] = []
         text, reading = reply.text, reply.reading
         if not text and reply.calls and second and self._commentary:
             text, reading = _COMMENTARY["ja" if reply.lang == "ja" else "en"], None
@@ -57,8 +63,9 @@ class MindAndVoice:
             if spoken:
                 sound: Wire = settings["audio"]["output"]
                 voice = sound["voice"] if isinstance(sound["voice"], str) else None
-                said = self._voice.say(text, reply.lang, reading=reading, voice=voice, speed=sound["speed"])
-                outputs.append(Message(said.words, said.pcm, phase))
+                speed: float = sound["speed"]
+                said = _VOICE.submit(self._voice.say, text, reply.lang, reading=reading, voice=voice, speed=speed)
+                outputs.append(partial(_message, said, phase))
             else:
                 outputs.append(Message([(text, 0, 0)], None, phase))
         outputs += [Call(name, written_arguments(given, pretty=not second)) for name, given in reply.calls]
@@ -67,6 +74,11 @@ class MindAndVoice:
     def _drifts(self, items: Sequence[Item]) -> bool:
         written = sum(any(part.kind == "output_text" for part in item.parts) for item in items)
         return self._drift_after is not None and written >= self._drift_after
+
+
+def _message(said: Future[Spoken], phase: str | None) -> Message:
+    """What is said, once it is. Waits where the voice is slower than the service's latency."""
+    return Message(said.result().words, said.result().pcm, phase)
 
 
 def heard_items(items: Sequence[Item]) -> list[HeardItem]:

@@ -22,8 +22,10 @@ EDITS = {
     "delete": "conversation.item.delete",
     "truncate": "conversation.item.truncate",
     "create-assistant": "conversation.item.create",
+    "create-image": "conversation.item.create",
 }
-"""The edits a service may be unable to do. `create-assistant` is the creation of an assistant's words alone."""
+"""The edits a service may be unable to do. `create-assistant` is the creation of an assistant's words alone,
+`create-image` that of items with a picture."""
 Fate = Literal["done", "refuse", "ignore"]
 
 

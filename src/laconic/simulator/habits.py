@@ -33,5 +33,7 @@ class Habits:
     """With so many written replies in the conversation, its own included, the model answers in writing although sound
     was asked for (openai-realtime-console#464, livekit#2471). Written notes of the system do not mislead it. None:
     never."""
+    update_drops_cache: bool = False
+    """Whether after a `session.update`, whatever it changed, nothing is read from cache once."""
     sample_time: bool = False
     """Time is the amount of sound received: a file sent ten times faster gives the very same conversation."""

@@ -1,6 +1,6 @@
 """The life of one response, from its first item to its last `done`.
 
-What will be said is known when the response starts; here it is dealt out. The order is the recorded one
+What will be said is known when the first item is due; here it is dealt out. The order is the recorded one
 (PROTOCOL.md section 6.1): an item is announced, then its part; words run ahead of their sound, at more than twice
 its pace, and the first few come before any; sound is made several times faster than it plays; every item is opened
 and filled in its turn, and all of them are closed at the end, first to last. A response that is stopped closes what
@@ -25,7 +25,7 @@ from laconic.simulator.held import Held, Sounding
 from laconic.simulator.ids import Ids
 from laconic.simulator.sound import BYTES_PER_MS, encoded, wire_bytes_per_ms
 
-__all__ = ["Ask", "Call", "Message", "Output", "Pace", "Response", "pieces"]
+__all__ = ["Ask", "Call", "Message", "Output", "Pace", "Promised", "Response", "pieces"]
 
 _PADDED = 16
 """Characters of a delta and its obfuscation together: 16 in 403 of 403 recorded deltas, the delta always shorter."""
@@ -55,6 +55,8 @@ class Call:
 
 
 Output = Message | Call
+Promised = Callable[[], Message]
+"""A message whose sound is still being made, to be asked for when it is due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ class Response:
     def __init__(
         self,
         ask: Ask,
-        outputs: Sequence[Output],
+        outputs: Sequence[Output | Promised],
         *,
         now: float,
         pace: Pace,
@@ -140,10 +142,11 @@ class Response:
         self.playback_ms = 0
         """Sound sent so far, milliseconds."""
         self._ids, self._say, self._held, self._count = ids, say, held, count
-        self._outputs = list(outputs)
+        self._promised, self._outputs = outputs, list[Output]()
         self._kind: str = ask.format["type"]
         self._opened: list[_Open] = []
-        self._steps = sorted(self._planned(now, pace), key=lambda step: step.at)
+        self._created, self._pace = now, pace
+        self._steps: list[_Step] = []
         self._next = 0
         say({"type": "response.created", "response": self.to_wire(None)})
 
@@ -162,13 +165,18 @@ class Response:
 
     @property
     def deadline(self) -> float | None:
-        return None if self.over else self._steps[self._next].at
+        if self.over:
+            return None
+        return self._steps[self._next].at if self._steps else self._first
 
     def call_ids(self) -> set[str]:
         return {item.call_id for item in self.items if item.call_id is not None}
 
     def advance(self) -> None:
         """Take the next step, the one `deadline` speaks of."""
+        if not self._steps:
+            self._outputs = [promised() if callable(promised) else promised for promised in self._promised]
+            self._steps = sorted(self._planned(), key=lambda step: step.at)
         step = self._steps[self._next]
         self._next += 1
         if step.act == "end":
@@ -208,10 +216,16 @@ class Response:
 
     # --- planning ----------------------------------------------------------------------------------------------
 
-    def _planned(self, now: float, pace: Pace) -> Iterator[_Step]:
-        at = now + pace.latency_s
+    @property
+    def _first(self) -> float:
+        """When the first item is due."""
+        early = self._pace.empty_item and len(self._promised) > 0
+        return self._created if early else self._created + self._pace.latency_s
+
+    def _planned(self) -> Iterator[_Step]:
+        pace, at = self._pace, self._created + self._pace.latency_s
         for index, output in enumerate(self._outputs):
-            yield _Step(now if pace.empty_item and index == 0 else at, "item", index)
+            yield _Step(at if index else self._first, "item", index)
             if isinstance(output, Call):
                 cut = pieces(output.arguments)
                 yield from (_Step(at + n * pace.piece_s, "arguments", index, piece) for n, piece in enumerate(cut))

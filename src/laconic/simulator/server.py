@@ -12,8 +12,7 @@ Beside them, on the same port, calls that are made by POST and joined from the s
 that writes summaries: POST to `/v1/chat/completions` (OpenAI), `/openai/v1/chat/completions` or
 `/openai/deployments/NAME/chat/completions?api-version=` (Azure).
 
-Mind, ears and voice work where they are called, on the event loop: a first reply takes some tens of milliseconds,
-and in exchange every conversation is the same every time.
+Mind and ears work where they are called, on the event loop; the voice has until its sound is due.
 """
 
 from __future__ import annotations

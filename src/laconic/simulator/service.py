@@ -284,6 +284,8 @@ class Service:
             self._session, event.get("session"), voice_is_fixed=self._answers.has_spoken
         )
         self._ears.configure(self._session["audio"]["input"])
+        if self.habits.update_drops_cache:
+            self._bill.forget()
         self._say({"type": "session.updated", "session": deepcopy(self._session)})
 
     def _append(self, event: Wire) -> None:
@@ -319,11 +321,14 @@ class Service:
         )
 
     def _fate_of_create(self, given: object) -> Fate:
-        if isinstance(given, dict) and cast(Wire, given).get("role") == "assistant":
-            fate = self.faults.fate("create-assistant")
+        item = cast(Wire, given) if isinstance(given, dict) else {}
+        kinds = ["create-assistant"] if item.get("role") == "assistant" else []
+        kinds += ["create-image"] if _shows_a_picture(item) else []
+        for kind in [*kinds, "create"]:
+            fate = self.faults.fate(kind)
             if fate != "done":
                 return fate
-        return self.faults.fate("create")
+        return "done"
 
     def _delete(self, event: Wire) -> None:
         item_id = _text(event, "item_id")
@@ -471,3 +476,9 @@ def _whole(event: Wire, key: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise Rejected.value(key, value, "Expected an integer from 0.")
     return value
+
+
+def _shows_a_picture(item: Wire) -> bool:
+    parts: object = item.get("content")
+    pieces = cast("list[object]", parts) if isinstance(parts, list) else []
+    return any(isinstance(part, dict) and cast(Wire, part).get("type") == "input_image" for part in pieces)

@@ -7,7 +7,7 @@ figures are what the real service would have charged, and every line says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from laconic.choosing import Auto
@@ -198,14 +198,26 @@ def _forgotten(page: Page) -> Iterator[str]:
 
 
 def charge_rows(total: Cost, words: Words, currency: Currency = DOLLARS) -> Iterator[str]:
-    """One row for each kind of charge, in columns."""
+    """One row for each name of a charge, in columns."""
     table = [
         (words(charge.what), _count(charge, words), currency.show(Cost((charge,), currency=total.currency)))
-        for charge in total.charges
+        for charge in _by_name(total.charges)
     ]
     first, second, third = (max(map(width_of, column)) for column in zip(*table, strict=True)) if table else (0, 0, 0)
     for what, count, sum_ in table:
         yield f"  {what}{_gap(what, first)}  {_gap(count, second)}{count}  {_gap(sum_, third)}{sum_}"
+
+
+def _by_name(charges: Sequence[Charge]) -> Iterator[Charge]:
+    """Charges of one name and unit together, whatever their prices: a transcription's are for what it heard and what it
+    wrote."""
+    joined: dict[tuple[str, str], Charge] = {}
+    for charge in charges:
+        key = charge.what, charge.unit
+        known = joined.get(key)
+        count, nano = (known.count, known.nanodollars) if known is not None else (0, 0)
+        joined[key] = replace(charge, count=count + charge.count, nanodollars=nano + charge.nanodollars)
+    yield from joined.values()
 
 
 def _gap(text: str, width: int) -> str:

@@ -104,10 +104,6 @@ TABLE: dict[str, tuple[str, str]] = {
         "Joined call {call} at {service}. What was said before stays as it is; Ctrl-C leaves, and the call goes on.",
         "{service}の通話{call}に参加しました。参加前の発言はそのままにします。Ctrl-Cで抜けても通話は続きます。",
     ),
-    "no_model": (
-        "No --model was given, so prices are unknown until the service names its model.",
-        "--modelの指定がないため、サービスがモデル名を知らせるまで料金はわかりません。",
-    ),
     "call_over": ("The call is over.", "通話が終わりました。"),
     "caller": ("The caller is a recording: scenario “{name}”.", "話し手は録音です: シナリオ「{name}」。"),
     "input_file": ("The caller is a recording: {path}.", "話し手は録音です: {path}。"),

@@ -1,0 +1,145 @@
+"""`laconic gateway`: what it prints, what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from laconic.cli import main
+from laconic.gateway.database import open_database
+from laconic.gateway.ledger import Ledger, Wanted
+
+HELLO = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
+
+
+@asynccontextmanager
+async def gateway(*flags: str) -> AsyncGenerator[tuple[Process, str, str]]:
+    """The command in a process of its own: the process, its address, and what it printed."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "AZURE", "LACONIC"))}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "laconic", "gateway", "--port", "0", "--log", "off", *flags),
+        stdout=PIPE,
+        stderr=PIPE,
+        env=env,
+    )
+    assert process.stdout is not None
+    try:
+        printed = ""
+        async with asyncio.timeout(30):
+            while "ledger:" not in printed:
+                line = (await process.stdout.readline()).decode()
+                assert line, printed
+                printed += line
+        found = re.search(r"wss?://\S+:\d+/v1/realtime", printed)
+        assert found is not None
+        yield process, found[0], printed
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def test_it_says_where_it_listens_and_ends_at_ctrl_c() -> None:
+    async with gateway("--service", "simulator") as (process, address, printed):
+        assert all(len(line) <= 80 for line in printed.splitlines())
+        assert "any key" in printed
+        async with connect(f"{address}?model=gpt-realtime") as ws:
+            assert json.loads(await ws.recv())["type"] == "session.created"
+        process.send_signal(signal.SIGINT)
+        _, complaints = await asyncio.wait_for(process.communicate(), 20)
+        assert process.returncode == 0
+        assert b"Traceback" not in complaints
+
+
+async def test_sigterm_hears_a_reply_out_and_every_row_is_written(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    async with (
+        gateway("--service", "simulator", "--mind", "echo", "--ledger", url) as (process, address, _),
+        connect(f"{address}?model=gpt-realtime") as ws,
+    ):
+        await ws.send(json.dumps({"type": "conversation.item.create", "item": HELLO}))
+        await ws.send(json.dumps({"type": "response.create"}))
+        while json.loads(await ws.recv())["type"] != "response.created":
+            pass
+        process.terminate()
+        names: list[str] = []
+        with suppress(ConnectionClosed):
+            while True:
+                names.append(json.loads(await ws.recv())["type"])
+        assert "response.done" in names
+        assert ws.close_code == 1001
+        await asyncio.wait_for(process.wait(), 20)
+        assert process.returncode == 0
+    async with open_database(url) as database:
+        rows = [row async for row in Ledger(database).rows(Wanted())]
+    assert [(row.kind, row.status) for row in rows] == [("reply", "completed"), ("session", "completed")]
+
+
+async def test_a_second_ctrl_c_ends_at_once() -> None:
+    async with (
+        gateway("--service", "simulator", "--grace", "600", "--mind", "small_talk") as (process, address, _),
+        connect(f"{address}?model=gpt-realtime") as ws,
+    ):
+        assert process.stderr is not None
+        await ws.send(json.dumps({"type": "response.create"}))
+        while json.loads(await ws.recv())["type"] != "response.created":
+            pass
+        process.send_signal(signal.SIGINT)
+        assert b"1 under way" in await asyncio.wait_for(process.stderr.readline(), 10)
+        process.send_signal(signal.SIGINT)
+        with suppress(ConnectionClosed):
+            while True:
+                await ws.recv()
+        await asyncio.wait_for(process.wait(), 20)
+        assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "laconic gateway --service simulator"),
+        (["--service", "simulator", "--port", "70000"], "--port must be from 0"),
+        (["--service", "simulator", "--grace", "-1"], "--grace is a number of seconds from 0"),
+        (["--service", "simulator", "--memory", "lots"], "memory 'lots' is not known"),
+        (["--service", "simulator", "--budget", "$2/day"], "for several sessions"),
+        (["--service", "openai"], "OPENAI_API_KEY is not set"),
+        (["--service", "simulator", "--ledger", "sqlite:///x.db", "--no-ledger"], "cannot both be meant"),
+        (["--service", "simulator", "--tls-self-signed", "--tls-cert", "x.pem"], "cannot both be meant"),
+        (["--service", "simulator", "--tls-key", "x.pem"], "--tls-key needs the certificate"),
+        (["--service", "simulator", "--host", "0.0.0.0"], "say --open if that is meant"),
+        (["--routes", "none.toml"], "the routes none.toml cannot be read"),
+        (["--routes", "none.toml", "--memory", "auto"], "--memory and --routes are two ways"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    flags: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(os.environ):
+        if name.startswith(("OPENAI", "AZURE", "LACONIC")):
+            monkeypatch.delenv(name)
+    assert main(["gateway", *flags]) in (2, 3)
+    complaint = capsys.readouterr().err
+    assert said in complaint
+    assert complaint.count("\n") == 1
+
+
+def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str], unused_tcp_port: int) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", unused_tcp_port))
+        taken.listen()
+        assert main(["gateway", "--service", "simulator", "--port", str(unused_tcp_port)]) == 2
+    assert "choose another --port" in capsys.readouterr().err

@@ -1,0 +1,451 @@
+"""The pump between two sockets in memory: order, back-pressure, rows before replies, and every way of ending."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import pytest
+
+from laconic.actions import Notice
+from laconic.client.summaries import Writer
+from laconic.client.summarise import Summary
+from laconic.errors import Unreachable
+from laconic.events import Raw
+from laconic.gateway.books import NO_BOOKS, Books, Row
+from laconic.gateway.pump import Bounds, Pump
+from laconic.gateway.relay import Entry, Relay
+from laconic.gateway.sockets import Closed
+from laconic.session import Session
+from laconic.usage import Usage
+
+DELTA = {"type": "response.output_audio.delta", "response_id": "resp_1", "item_id": "item_r1", "delta": "AAAA"}
+APPEND = {"type": "input_audio_buffer.append", "audio": "AAAA"}
+
+
+class Wire:
+    """A socket in memory. What the test puts into `coming` arrives; `sent` is what we were told. While `open` is
+    clear, whoever sends waits."""
+
+    def __init__(self) -> None:
+        self.coming: asyncio.Queue[Raw | Closed] = asyncio.Queue()
+        self.sent: list[dict[str, Any]] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.closed: tuple[int, str] | None = None
+        self.taken = 0
+
+    async def recv(self) -> Raw:
+        got = await self.coming.get()
+        if isinstance(got, Closed):
+            raise got
+        self.taken += 1
+        return got
+
+    async def send(self, raw: Raw) -> None:
+        self.sent.append(json.loads(raw))
+        await self.open.wait()
+
+    async def close(self, code: int, reason: str) -> None:
+        if self.closed is None:
+            self.closed = code, reason
+            self.coming.put_nowait(Closed(code, reason))
+
+    def says(self, *events: dict[str, Any]) -> None:
+        for event in events:
+            self.coming.put_nowait(json.dumps(event).encode())
+
+    def ends(self, code: int, reason: str = "") -> None:
+        self.coming.put_nowait(Closed(code, reason))
+
+    @property
+    def names(self) -> list[str]:
+        return [event["type"] for event in self.sent]
+
+
+class Slow:
+    """Books that write when they are allowed to."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.allowed = asyncio.Event()
+
+    async def write(self, rows: Sequence[Row]) -> None:
+        await self.allowed.wait()
+        self.rows += rows
+
+
+class Broken:
+    async def write(self, rows: Sequence[Row]) -> None:
+        raise Unreachable("the ledger does not answer; look at its disk")
+
+
+class Sitting:
+    """A pump that runs, between two wires."""
+
+    def __init__(
+        self,
+        *,
+        memory: str = "everything",
+        books: Books = NO_BOOKS,
+        bounds: Bounds | None = None,
+        writer: Writer | None = None,
+        ack_timeout_s: float = 5.0,
+    ) -> None:
+        ids = count(1)
+        self.app, self.service = Wire(), Wire()
+        self.session = Session(
+            ids=lambda: f"laconic_{next(ids)}", memory=memory, model="gpt-realtime", ack_timeout_s=ack_timeout_s
+        )
+        self.noticed: list[Notice] = []
+        relay = Relay(self.session, Entry("sess_1", "default", "gpt-realtime"), utc=lambda: datetime.now(UTC))
+        self.pump = Pump(
+            self.app,
+            self.service,
+            relay,
+            books=books,
+            bounds=bounds,
+            writer=writer,
+            now=asyncio.get_running_loop().time,
+            watch=self.noticed.extend,
+        )
+        self.run = asyncio.create_task(self.pump.run())
+        self.service.says({"type": "session.created", "session": {"type": "realtime", "model": "gpt-realtime"}})
+
+    async def end(self) -> None:
+        self.app.ends(1000)
+        await self.over()
+
+    async def over(self) -> Closed:
+        async with asyncio.timeout(5):
+            return await self.run
+
+    def exchange(self, n: int, text: str = "Yes.") -> None:
+        """What the service says when it was written to and has answered."""
+        self.service.says(*written(n), *reply(n, text))
+
+
+def written(n: int) -> list[dict[str, Any]]:
+    item = {"id": f"item_u{n}", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hm?"}]}
+    added = {"type": "conversation.item.added", "item": item, "previous_item_id": f"item_r{n - 1}" if n > 1 else None}
+    return [added, {**added, "type": "conversation.item.done"}]
+
+
+def begun(n: int) -> list[dict[str, Any]]:
+    response = {"id": f"resp_{n}", "status": "in_progress", "output": [], "conversation_id": "conv_1"}
+    item = {"id": f"item_r{n}", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+    return [
+        {"type": "response.created", "response": response},
+        {"type": "response.output_item.added", "response_id": f"resp_{n}", "output_index": 0, "item": item},
+        {"type": "conversation.item.added", "item": item, "previous_item_id": f"item_u{n}"},
+    ]
+
+
+def done(n: int, text: str = "Yes.", status: str = "completed") -> list[dict[str, Any]]:
+    content = [{"type": "output_text", "text": text}]
+    item = {"id": f"item_r{n}", "type": "message", "role": "assistant", "status": "completed", "content": content}
+    usage = {
+        "input_tokens": 20,
+        "output_tokens": 5,
+        "input_token_details": {"text_tokens": 20},
+        "output_token_details": {"text_tokens": 5},
+    }
+    response = {"id": f"resp_{n}", "status": status, "output": [item], "usage": usage, "conversation_id": "conv_1"}
+    return [
+        {"type": "conversation.item.done", "item": item, "previous_item_id": f"item_u{n}"},
+        {"type": "response.output_item.done", "response_id": f"resp_{n}", "item": item},
+        {"type": "response.done", "response": response},
+    ]
+
+
+def reply(n: int, text: str = "Yes.") -> list[dict[str, Any]]:
+    return [*begun(n), *done(n, text)]
+
+
+async def until(happened: Callable[[], object]) -> None:
+    """Let everybody go on until it has happened."""
+    for _ in range(2_000):
+        if happened():
+            return
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        while not happened():  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.005)
+
+
+async def settled() -> None:
+    """Let everybody go on until nobody has anything to do."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+# --- what passes -------------------------------------------------------------------------------------------------
+
+
+async def test_messages_pass_both_ways_in_order() -> None:
+    sitting = Sitting()
+    sitting.app.says(APPEND, {"type": "input_audio_buffer.commit"}, {"type": "response.create"})
+    sitting.exchange(1)
+    await until(lambda: "response.done" in sitting.app.names)
+    assert sitting.service.names == ["input_audio_buffer.append", "input_audio_buffer.commit", "response.create"]
+    assert sitting.app.names[0] == "session.created"
+    assert sitting.app.names.index("response.created") < sitting.app.names.index("response.done")
+    await sitting.end()
+    assert sitting.service.closed == (1000, "")
+
+
+async def test_a_slow_app_holds_the_service_back() -> None:
+    """No more is read than fits between them; and the app is still heard."""
+    sitting = Sitting()
+    await until(lambda: sitting.app.sent)
+    sitting.app.open.clear()
+    sitting.service.says(*[DELTA] * 100)
+    await settled()
+    assert sitting.service.taken <= 3
+    sitting.app.says(APPEND)
+    await until(lambda: sitting.service.sent)
+    sitting.app.open.set()
+    await until(lambda: len(sitting.app.sent) == 101)
+    await sitting.end()
+
+
+async def test_a_slow_service_holds_the_app_back() -> None:
+    """And the service is still heard."""
+    sitting = Sitting()
+    await until(lambda: sitting.app.sent)
+    sitting.service.open.clear()
+    sitting.app.says(*[APPEND] * 100)
+    await settled()
+    assert sitting.app.taken <= 2
+    sitting.service.says(DELTA)
+    await until(lambda: DELTA in sitting.app.sent)
+    sitting.service.open.set()
+    await until(lambda: len(sitting.service.sent) == 100)
+    await sitting.end()
+
+
+async def test_an_edit_the_service_is_slow_to_take_stops_nobody_who_reads() -> None:
+    sitting = Sitting(memory="last:2")
+    await until(lambda: sitting.app.sent)
+    sitting.service.open.clear()
+    sitting.exchange(1)
+    sitting.exchange(2)
+    await until(lambda: "conversation.item.delete" in sitting.service.names)
+    sitting.service.says(DELTA)
+    await until(lambda: DELTA in sitting.app.sent)
+    sitting.service.open.set()
+    await sitting.end()
+
+
+async def test_edits_are_made_while_the_app_is_silent() -> None:
+    sitting = Sitting(memory="last:2")
+    sitting.exchange(1)
+    sitting.exchange(2)
+    await until(lambda: "conversation.item.delete" in sitting.service.names)
+    assert sitting.service.sent[0]["item_id"] == "item_u1"
+    sitting.service.says({"type": "conversation.item.deleted", "item_id": "item_u1"})
+    await until(lambda: len(sitting.service.sent) == 2)
+    assert sitting.service.sent[1]["item_id"] == "item_r1"
+    assert "conversation.item.deleted" not in sitting.app.names
+    await sitting.end()
+
+
+async def test_a_deadline_passes_while_nobody_speaks() -> None:
+    """An edit that is never acknowledged is tried again."""
+    sitting = Sitting(memory="last:2", ack_timeout_s=0.05)
+    sitting.exchange(1)
+    sitting.exchange(2)
+    await until(lambda: sitting.service.names.count("conversation.item.delete") >= 2)
+    await sitting.end()
+
+
+async def test_a_summary_is_written_while_the_talk_goes_on() -> None:
+    asked: list[str] = []
+
+    async def write(text: str, max_tokens: int) -> Summary:
+        asked.append(text)
+        return Summary("They agreed.", Usage(text_in=50, text_out=5), "gpt-5.4-nano")
+
+    sitting = Sitting(memory="summary:4:2", writer=write)
+    for n in range(1, 8):
+        sitting.exchange(n, "It is a long story, and it has been told before, at length, by others. " * 3)
+        await settled()
+    await until(lambda: asked)
+    await until(lambda: "conversation.item.create" in sitting.service.names)
+    assert "They agreed." in json.dumps(sitting.service.sent)
+    await sitting.end()
+
+
+# --- the books ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_reply_is_written_down_before_the_app_hears_of_its_end() -> None:
+    books = Slow()
+    sitting = Sitting(books=books)
+    sitting.exchange(1)
+    sitting.service.says(DELTA)
+    await settled()
+    assert "response.done" not in sitting.app.names
+    assert books.rows == []
+    books.allowed.set()
+    await until(lambda: DELTA in sitting.app.sent)
+    assert [row.id for row in books.rows] == ["resp_1"]
+    assert sitting.app.names.index("response.done") < sitting.app.sent.index(DELTA)
+    await sitting.end()
+
+
+async def test_what_an_app_is_answered_waits_for_the_books_too() -> None:
+    """So that it stays behind what it follows."""
+    books = Slow()
+    sitting = Sitting(books=books)
+    sitting.exchange(1)
+    await settled()
+    sitting.app.says({"type": "response.create"}, APPEND)
+    await until(lambda: len(sitting.service.sent) == 2)
+    assert "response.done" not in sitting.app.names
+    books.allowed.set()
+    await sitting.end()
+
+
+async def test_the_session_is_the_last_row() -> None:
+    books = Slow()
+    books.allowed.set()
+    sitting = Sitting(books=books)
+    sitting.exchange(1)
+    await until(lambda: "response.done" in sitting.app.names)
+    await sitting.end()
+    assert [row.kind for row in books.rows] == ["reply", "session"]
+
+
+async def test_without_books_nobody_goes_on() -> None:
+    """A reply nobody wrote down is a reply nobody hears of."""
+    sitting = Sitting(books=Broken())
+    sitting.exchange(1)
+    with pytest.raises(Unreachable, match="ledger does not answer"):
+        await sitting.over()
+    assert "response.done" not in sitting.app.names
+    assert sitting.app.sent[-1]["error"]["code"] == "gateway_error"
+    assert sitting.app.closed == (1011, "gateway error")
+    assert sitting.service.closed == (1000, "")
+
+
+async def test_whoever_watches_is_told() -> None:
+    sitting = Sitting()
+    sitting.exchange(1)
+    await until(lambda: sitting.noticed)
+    assert type(sitting.noticed[0]).__name__ == "Charged"
+    await sitting.end()
+
+
+# --- endings -----------------------------------------------------------------------------------------------------
+
+
+async def test_what_the_service_says_at_the_end_is_the_apps_to_see() -> None:
+    sitting = Sitting()
+    sitting.service.says({"type": "error", "error": {"code": "session_expired", "message": "Your session is over."}})
+    sitting.service.ends(3000, "invalid_request_error.session_expired")
+    closed = await sitting.over()
+    assert closed.code == 3000
+    assert sitting.app.names[-1] == "error"
+    assert sitting.app.closed == (3000, "invalid_request_error.session_expired")
+
+
+async def test_a_service_that_breaks_off_is_told_in_an_error() -> None:
+    """1006 is no code one can send."""
+    sitting = Sitting()
+    sitting.service.ends(1006)
+    await sitting.over()
+    assert sitting.app.sent[-1]["error"]["code"] == "service_connection_lost"
+    assert sitting.app.closed == (1011, "the connection to the service was lost")
+
+
+async def test_an_app_that_hangs_up_in_a_reply_pays_for_it() -> None:
+    """The reply is cancelled, and its usage waited for."""
+    books = Slow()
+    books.allowed.set()
+    sitting = Sitting(books=books)
+    sitting.service.says(*written(1), *begun(1))
+    await until(lambda: len(sitting.app.sent) == 6)
+    sitting.app.ends(1001)
+    await until(lambda: "response.cancel" in sitting.service.names)
+    assert sitting.service.closed is None
+    sitting.service.says(*done(1, status="cancelled"))
+    await sitting.over()
+    assert [(row.kind, row.status) for row in books.rows] == [("reply", "cancelled"), ("session", "completed")]
+    assert sitting.service.closed == (1000, "")
+
+
+async def test_a_flood_is_ended_with_1008() -> None:
+    sitting = Sitting(bounds=Bounds(messages_s=10, burst=50))
+    sitting.app.says(*[APPEND] * 60)
+    closed = await sitting.over()
+    assert closed.code == 1008
+    assert sitting.app.closed == (1008, "too many messages")
+    assert len(sitting.service.sent) == 50
+
+
+async def test_idle_sockets_are_ended_with_1001() -> None:
+    sitting = Sitting(bounds=Bounds(idle_s=0.05))
+    closed = await sitting.over()
+    assert (closed.code, closed.reason) == (1001, "idle")
+    assert sitting.app.closed == (1001, "idle")
+
+
+async def test_zero_is_without_bound() -> None:
+    sitting = Sitting(bounds=Bounds(messages_s=0, burst=0, idle_s=0))
+    sitting.app.says(*[APPEND] * 60)
+    await until(lambda: len(sitting.service.sent) == 60)
+    await sitting.end()
+
+
+async def test_leaving_waits_for_a_quiet_moment() -> None:
+    """The reply under way is heard out."""
+    sitting = Sitting()
+    sitting.service.says(*written(1), *begun(1))
+    await until(lambda: len(sitting.app.sent) == 6)
+    sitting.pump.leave(1001, "the gateway is closing")
+    await settled()
+    assert sitting.app.closed is None
+    sitting.service.says(*done(1))
+    await sitting.over()
+    assert sitting.app.names[-1] == "response.done"
+    assert sitting.app.closed == (1001, "the gateway is closing")
+
+
+async def test_leaving_waits_for_the_books() -> None:
+    """A reply that is over, but not yet written down, has not been told to the app."""
+    books = Slow()
+    sitting = Sitting(books=books)
+    sitting.exchange(1)
+    await settled()
+    sitting.pump.leave(1001, "the gateway is closing")
+    await settled()
+    assert sitting.app.closed is None
+    books.allowed.set()
+    await sitting.over()
+    assert sitting.app.names[-1] == "response.done"
+    assert sitting.app.closed == (1001, "the gateway is closing")
+
+
+async def test_leaving_in_silence_is_at_once() -> None:
+    sitting = Sitting()
+    await until(lambda: sitting.app.sent)
+    sitting.pump.leave(1001, "the gateway is closing")
+    await sitting.over()
+    assert sitting.app.closed == (1001, "the gateway is closing")
+
+
+async def test_hanging_up_waits_for_nobody_but_the_bill() -> None:
+    sitting = Sitting()
+    sitting.service.says(*written(1), *begun(1))
+    await until(lambda: len(sitting.app.sent) == 6)
+    sitting.pump.hang_up(1001, "the gateway is closing")
+    sitting.pump.hang_up(1001, "again")
+    await until(lambda: sitting.app.closed)
+    sitting.service.says(*done(1, status="cancelled"))
+    await sitting.over()
+    assert sitting.app.closed == (1001, "the gateway is closing")
