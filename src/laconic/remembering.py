@@ -59,6 +59,7 @@ _CONSIDERED = (
     ev.ConversationItemTruncated,
     ev.InputAudioTranscriptionCompleted,
     ev.ResponseDone,
+    ev.Error,  # what the app was changing may be free again
 )
 """Events after which a memory may wish something new."""
 
@@ -299,10 +300,15 @@ class Remembering:
             self._release(now)
         for ask_id in [ask_id for ask_id, (_, until) in self._summaries.items() if until <= now]:
             self.summarised(ask_id, None)
+        self.reconsider()
         again, ended = self.edits.expire(now)
         self._actions.extend(ToService(text(event)) for event in again)
         for outcome in ended:
             self.settle(outcome, self._conversation.get(outcome.edit.item_id))
+
+    def reconsider(self) -> None:
+        """What the app was changing may be free again: the memory is asked anew."""
+        self._changed = True
 
     def abandon(self) -> None:
         self._planner.abandon()

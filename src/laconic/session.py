@@ -211,6 +211,7 @@ class Session:
             return
         if self._owed.read(event):
             if isinstance(event, ev.Error):  # it was expected, and says nothing else
+                self._remembering.reconsider()
                 self._go_on(now)
                 return
             hidden, outcome = True, None
