@@ -28,7 +28,7 @@ from laconic.simulator.minds.reply import Reply  # noqa: E402
 _CAP = 50_000_000
 _REPLIES = 20
 _LITELLM = 415_200_000
-_WORDS = "and so we walked along the river until the lights came on over there in the harbor".split(" ")
+_WORDS = "and so we walked along the river until the lights came on over there in the harbor"
 
 
 def twenty_replies(cap: str) -> tuple[int, int, Caller]:
@@ -46,7 +46,7 @@ def twenty_replies(cap: str) -> tuple[int, int, Caller]:
         settings={"instructions": "Tell stories."},
     )
     for _ in range(_REPLIES):
-        caller.mind._replies[:] = [Reply(text=" ".join(_WORDS * 2) + ".")]  # pyright: ignore[reportPrivateUsage]
+        caller.mind._replies[:] = [Reply(text=f"{_WORDS} {_WORDS}.")]  # pyright: ignore[reportPrivateUsage]
         caller.app("response.create")
         while True:
             caller.advance()
