@@ -339,6 +339,9 @@ def test_what_the_app_is_changing_is_not_waited_for_for_ever() -> None:
     assert under_way.asked_of("x")
     assert under_way.expire(5.0) == ([], [])
     assert not under_way.asked_of("x")
+    assert under_way.deadline is None
+    under_way.send(Delete("a", "memory"), 6.0)
+    assert under_way.answer(refusal("item_delete_invalid_item_id", "no")) is None, "a late answer is the app's"
 
 
 def test_what_the_app_creates_is_nothing_to_wait_for() -> None:

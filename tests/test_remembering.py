@@ -1048,3 +1048,13 @@ def test_a_note_that_may_not_be_written_anew_stays_as_it_is() -> None:
     [insert] = talk.sent
     talk.says("error", error={"code": "invalid_value", "message": "not here", "event_id": insert["event_id"]})
     assert talk.held == [f"User: Where is it?\nAssistant: {SAID}"]
+
+
+def test_an_item_of_ours_may_be_written_at_any_moment() -> None:
+    talk = noted("everything")
+    talk.says("response.created", response={"id": "r2", "conversation_id": "conv"})
+    remembering = talk.session._remembering  # pyright: ignore[reportPrivateUsage]
+    remembering.restore({"id": "c", "type": "function_call", "call_id": "k", "name": "f", "arguments": "{}"}, "a", 0.0)
+    talk.act()
+    talk.answer()
+    assert talk.held == ["Where is it?", SAID, "f({})"]

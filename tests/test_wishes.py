@@ -368,16 +368,17 @@ def test_a_reference_to_what_is_forgotten_is_read_in_its_words(role: str) -> Non
     assert book >> asks(ref("b"), ref("a"), words("?")) << reads(ref("b"), words(SAID, role), words("?"))
 
 
-def test_a_reference_to_a_call_is_read_as_a_note() -> None:
-    """The service would refuse an output whose call it does not hold."""
-    session = Session(memory="last:1", ids=counter())
-    book = Playbook(session) >> service("session.created", session=SESSION)
-    call = {"id": "c", "type": "function_call", "call_id": "k", "name": "f", "arguments": "{}", "status": "completed"}
-    output = {"id": "o", "type": "function_call_output", "call_id": "k", "output": "Foggy."}
-    (
-        book := book
-        >> service(ADDED, item=call, previous_item_id=None)
-        >> service(ADDED, item=output, previous_item_id="c")
+CALL: Wire = {"type": "function_call", "call_id": "k", "name": "f", "arguments": "{}"}
+OUTPUT: Wire = {"type": "function_call_output", "call_id": "k", "output": "Foggy."}
+
+
+def call_forgotten() -> Playbook:
+    """A call and its output are gone, an item is held."""
+    book = Playbook(Session(memory="last:1", ids=counter())) >> service("session.created", session=SESSION)
+    return (
+        book
+        >> service(ADDED, item=CALL | {"id": "c", "status": "completed"}, previous_item_id=None)
+        >> service(ADDED, item=OUTPUT | {"id": "o"}, previous_item_id="c")
         >> service(ADDED, item=text_item("b"), previous_item_id="o")
         << to_service(DELETE, item_id="o")
         >> service(DELETED, hidden=True, item_id="o")
@@ -385,10 +386,48 @@ def test_a_reference_to_a_call_is_read_as_a_note() -> None:
         << to_service(DELETE, item_id="c")
         >> service(DELETED, hidden=True, item_id="c")
         << notice(Forgot)
+    )
+
+
+def test_a_reference_to_a_call_is_read_as_a_note() -> None:
+    """The service would refuse an output whose call it does not hold."""
+    (
+        book := call_forgotten()
         >> asks(ref("c"), ref("o"))
         << reads(words("Function called: f({})", "system"), words("Function answered: Foggy.", "system"))
     )
     assert book
+
+
+def test_an_output_of_a_call_that_is_gone_brings_the_call_back() -> None:
+    """The service accepts no output without its call, and the app believes that the call is there."""
+    (
+        book := call_forgotten()
+        >> app(CREATE, item=OUTPUT)
+        << to_service(CREATE, item=CALL | {"id": "ours_3"}, previous_item_id="b")
+        << to_service(CREATE, item=OUTPUT)
+        >> service(ADDED, hidden=True, item=CALL | {"id": "ours_3"}, previous_item_id="b")
+        << to_service(DELETE, item_id="b")
+        >> service(ADDED, item=OUTPUT | {"id": "new"}, previous_item_id="ours_3", seen={"previous_item_id": "b"})
+    )
+    assert book
+
+
+def test_into_a_conversation_of_nothing_the_call_is_brought_back_at_its_front() -> None:
+    (
+        book := call_forgotten()
+        >> app(DELETE, item_id="b")
+        << to_service(DELETE, item_id="b")
+        >> service(DELETED, item_id="b")
+        >> app(CREATE, item=OUTPUT)
+        << to_service(CREATE, item=CALL | {"id": "ours_3"}, previous_item_id="root")
+        << to_service(CREATE, item=OUTPUT)
+    )
+    assert book
+
+
+def test_an_output_of_a_call_nobody_knows_is_the_services_to_judge() -> None:
+    assert forgotten("b") >> app(CREATE, item=OUTPUT) << to_service(CREATE, item=OUTPUT)
 
 
 def test_what_nobody_wrote_down_cannot_be_read() -> None:

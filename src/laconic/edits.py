@@ -127,7 +127,8 @@ class _Asked:
     kind: str
     item_id: str
     event_id: str | None
-    until: float
+    until: float | None
+    """How long we leave the item alone; None once that is over. A late answer is the app's all the same."""
 
 
 @dataclass(slots=True)
@@ -171,12 +172,12 @@ class Edits:
 
     def asked_of(self, item_id: str) -> bool:
         """Whether the app is deleting or cutting this item."""
-        return any(asked.item_id == item_id and asked.kind != "create" for asked in self._asked)
+        return any(asked.item_id == item_id and asked.until is not None for asked in self._asked)
 
     @property
     def deadline(self) -> float | None:
         waits = [sent.deadline for sent in self._sent.values()]
-        waits += [asked.until for asked in self._asked if asked.kind != "create"]
+        waits += [asked.until for asked in self._asked if asked.until is not None]
         return min(waits, default=None)
 
     def send(self, edit: Edit, now: float) -> Wire:
@@ -197,7 +198,8 @@ class Edits:
                 kind, item_id = "create", item.get("id") or ""
             case _:
                 return
-        self._asked.append(_Asked(kind, item_id, event.event_id, now + self.ack_timeout_s))
+        until = None if kind == "create" else now + self.ack_timeout_s
+        self._asked.append(_Asked(kind, item_id, event.event_id, until))
 
     def late(self, event: ev.Event) -> bool:
         """Whether an event that settles nothing is all the same the second answer to an edit of ours."""
@@ -330,8 +332,9 @@ class Edits:
 
     def expire(self, now: float) -> tuple[list[Wire], list[Outcome]]:
         """What to send again because nobody answered, and what to give up."""
-        while self._asked and self._asked[0].until <= now:
-            self._asked.popleft()
+        for asked in self._asked:
+            if asked.until is not None and asked.until <= now:
+                asked.until = None
         again: list[Wire] = []
         ended: list[Outcome] = []
         for item_id, sent in list(self._sent.items()):

@@ -361,6 +361,16 @@ class Remembering:
         """Delete a note of ours at once: the app deleted what stands in it."""
         self._send(Delete(item_id, "unwanted"), now)
 
+    def restore(self, item: Wire, behind: str, now: float) -> None:
+        """Write an item of ours at once, which nothing leaves for."""
+
+        def steps() -> Steps:
+            yield [Insert(item, behind)]
+
+        self._planner.begin(Plan(frozenset({item["id"]}), steps()))
+        for edit in self._planner.unsent(lambda edit: edit.item_id == item["id"]):
+            self._send(edit, now)
+
     def _send(self, edit: Edit, now: float) -> None:
         """Send an edit, or settle it at once where there is nothing to send."""
         if not isinstance(edit, Insert) and edit.item_id not in self._conversation:

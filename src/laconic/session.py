@@ -159,6 +159,7 @@ class Session:
             ids=ids,
             send=lambda event: self._actions.append(ToService(text(event))),
             remove=self._remembering.remove,
+            restore=self._remembering.restore,
             spell=text,
         )
         self._remembering.disputed = self._wishes.disputed

@@ -396,6 +396,16 @@ def compare(direct: App, through: App) -> None:
     assert not rest, f"{whose} alone: {rest[:3]}"
 
 
+def test_a_call_long_forgotten_may_be_answered_again() -> None:
+    direct, through = arms("last:1", Habits(), Faults, DETECTION)
+    for app in (direct, through):
+        for step in ("exchange", "call", "exchange", "answer", "exchange", "exchange", "answer"):
+            getattr(app, step)(*((0,) if step == "answer" else ()))
+            app.move()
+        app.wait(8.0)
+    compare(direct, through)
+
+
 def what_was_deleted_is_gone(app: App) -> None:
     """What the app deleted comes back in no note, and in no summary that was made later."""
     for item in app.held:
