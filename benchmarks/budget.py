@@ -19,7 +19,7 @@ from pathlib import Path
 _TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path[:0] = [str(_TESTS), str(_TESTS / "simulator")]
 
-from spenders import Caller, Nature, generated  # noqa: E402  # the tests' worlds, which are no package
+from simulator.spenders import Caller, Nature, generated  # noqa: E402  # the tests' worlds, which are no package
 
 from laconic.budget import Budget, limits  # noqa: E402
 from laconic.simulator.faults import Faults  # noqa: E402

@@ -18,7 +18,7 @@ from laconic.session import Session
 Wire = dict[str, Any]
 VAD: Wire = {"type": "server_vad", "create_response": True}
 BOOK = "a very long book about the sea " * 2_000  # 14,000 tokens: $0.056
-CHEAP = {"max_output_tokens": 100}
+CHEAP: Wire = {"max_output_tokens": 100}
 """A reply of this length costs $0.0064 at most on gpt-realtime."""
 
 

@@ -12,10 +12,10 @@ from laconic.conversation import Conversation
 from laconic.session import Session
 from laconic.terminal.bill import Bill
 from laconic.terminal.page import Page
-from laconic.terminal.words import Words
+from laconic.terminal.words import Language, Words
 
 
-def page(lang: str = "en") -> Page:
+def page(lang: Language = "en") -> Page:
     return Page(Conversation(), Words(lang))
 
 
@@ -26,7 +26,7 @@ def page(lang: str = "en") -> Page:
         ("ja", "予算$2.00のうち$1.60を使いました", "予算$2.00を使い切りました"),
     ],
 )
-def test_the_warning_and_the_end_are_told_in_the_callers_language(lang: str, warned: str, ended: str) -> None:
+def test_the_warning_and_the_end_are_told_in_the_callers_language(lang: Language, warned: str, ended: str) -> None:
     told = page(lang)
     told.notice(BudgetWarned("nanodollars", 1_600_000_000, 2_000_000_000))
     told.notice(BudgetEnded("nanodollars", 1_990_000_000, 2_000_000_000, "used up"))
