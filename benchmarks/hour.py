@@ -176,7 +176,7 @@ class _Talk:
         self._speaker = _Speaker()
         self.now = 0.0
         self._barriers = count(1)
-        self._summaries: deque[tuple[float, str, asyncio.Task[Summary]]] = deque()
+        self._summaries: deque[tuple[float, int, asyncio.Task[Summary]]] = deque()
         self.hour = Hour()
         self._reply_done = False
         self._responding = False

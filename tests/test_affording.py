@@ -27,7 +27,8 @@ class Purse:
     def __init__(self, budget: str, rates: Rates | None = RATES, transcriber: str | None = None) -> None:
         conversation = Conversation()
         wish = {"model": transcriber} if transcriber else None
-        session: Wire = {"type": "realtime", "output_modalities": ["audio"], "audio": {"input": {"transcription": wish}}}
+        sound: Wire = {"input": {"transcription": wish}}
+        session: Wire = {"type": "realtime", "output_modalities": ["audio"], "audio": sound}
         conversation.read(ev.read(json.dumps({"type": "session.created", "session": session})))
         meter = Meter(rates)
         self.account = Account(limits(budget), (), meter)

@@ -297,3 +297,104 @@ def test_what_was_given_up_is_forgotten_with_its_item() -> None:
     assert under_way.tried("a")
     assert under_way.answer(ev.ConversationItemDeleted(item_id="a")) is None
     assert not under_way.tried("a")
+
+
+# --- beside the app's own edits ------------------------------------------------------------------------------------
+
+
+def test_an_item_is_touched_by_what_changes_it_follows_it_or_writes_it_down() -> None:
+    under_way = edits()
+    under_way.send(Delete("a", "memory"), 0.0)
+    under_way.send(Insert(words(), "b", ("b", "c")), 0.0)
+    assert [under_way.touches(item_id) for item_id in ("a", "b", "c", "ours", "x")] == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (ev.ConversationItemDelete(item_id="x"), ev.ConversationItemDeleted(item_id="x")),
+        (ev.ConversationItemDelete(item_id="x"), refusal("item_delete_invalid_item_id", "no item 'x'")),
+        (ev.ConversationItemDelete(item_id="x", event_id="e"), refusal("odd", "no", "e")),
+        (ev.ConversationItemTruncate(item_id="x"), ev.ConversationItemTruncated(item_id="x")),
+        (ev.ConversationItemTruncate(item_id="x"), refusal(None, "Only model output audio messages can be truncated")),
+        (ev.ConversationItemTruncate(item_id="x"), refusal("invalid_value", "Audio content is already shorter")),
+    ],
+)
+def test_what_the_app_is_changing_is_known_until_that_is_answered(asked: ev.Event, answer: ev.Event) -> None:
+    under_way = edits()
+    under_way.asked(asked, 1.0)
+    assert under_way.asked_of("x")
+    assert not under_way.asked_of("y")
+    assert under_way.deadline == 6.0
+    assert under_way.answer(refusal("odd", "about something else")) is None
+    assert under_way.asked_of("x")
+    assert under_way.answer(answer) is None
+    assert not under_way.asked_of("x")
+
+
+def test_what_the_app_is_changing_is_not_waited_for_for_ever() -> None:
+    under_way = edits()
+    under_way.asked(ev.ConversationItemDelete(item_id="x"), 0.0)
+    assert under_way.expire(4.9) == ([], [])
+    assert under_way.asked_of("x")
+    assert under_way.expire(5.0) == ([], [])
+    assert not under_way.asked_of("x")
+    assert under_way.deadline is None
+    under_way.send(Delete("a", "memory"), 6.0)
+    assert under_way.answer(refusal("item_delete_invalid_item_id", "no")) is None, "a late answer is the app's"
+
+
+def test_what_the_app_creates_is_nothing_to_wait_for() -> None:
+    under_way = edits()
+    under_way.asked(ev.ConversationItemCreate(item={"id": "x"}), 0.0)
+    assert not under_way.asked_of("x")
+    assert under_way.deadline is None
+
+
+# --- second answers ------------------------------------------------------------------------------------------------
+
+
+def sent_twice(edit: Delete | Truncate) -> Edits:
+    under_way = edits()
+    under_way.send(edit, 0.0)
+    under_way.expire(5.0)
+    return under_way
+
+
+DELETED, CUT = ev.ConversationItemDeleted(item_id="a"), ev.ConversationItemTruncated(item_id="a", audio_end_ms=500)
+
+
+@pytest.mark.parametrize("second", [refusal("x", "no", "ours_2"), refusal("x", "no 'a'"), DELETED])
+def test_the_second_answer_to_an_edit_sent_twice_is_ours_too(second: ev.Event) -> None:
+    under_way = sent_twice(Delete("a", "memory"))
+    assert under_way.answer(DELETED) is not None
+    assert not under_way.late(ev.Ping())
+    assert under_way.answer(second) is None
+    assert under_way.late(second)
+
+
+def test_a_cut_is_answered_twice_likewise() -> None:
+    under_way = sent_twice(Truncate("a", 0, 500))
+    assert under_way.answer(CUT) is not None
+    assert not under_way.late(DELETED)
+    assert under_way.late(CUT)
+    assert not under_way.late(CUT), "a third one is somebody else's"
+    assert not under_way.late(refusal("x", "no 'a'"))
+
+
+def test_an_edit_that_was_given_up_may_be_answered_twice_yet() -> None:
+    under_way = sent_twice(Delete("a", "memory"))
+    under_way.expire(10.0)
+    assert under_way.answer(DELETED) is not None
+    assert under_way.late(refusal("x", "no 'a'"))
+
+
+def test_second_answers_that_never_come_are_not_remembered_for_ever() -> None:
+    under_way = edits()
+    for number in range(65):
+        under_way.send(Delete(f"a{number}.", "memory"), 0.0)
+    under_way.expire(5.0)
+    for number in range(65):
+        under_way.answer(ev.ConversationItemDeleted(item_id=f"a{number}."))
+    assert not under_way.late(refusal("x", "no 'a0.'"))
+    assert under_way.late(refusal("x", "no 'a64.'"))

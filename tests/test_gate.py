@@ -18,7 +18,7 @@ CLOSED = Force(closed=True)
 
 
 def session(detection: Wire | None = VAD, **fields: Any) -> Wire:
-    sound: Wire = {"turn_detection": detection, "transcription": {"model": "whisper-1"}, "format": {"type": "audio/pcm"}}
+    sound: Wire = {"turn_detection": detection, "transcription": {"model": "whisper-1"}}
     return {"type": "realtime", "max_output_tokens": "inf", **fields, "audio": {"input": sound, "output": {}}}
 
 

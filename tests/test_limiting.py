@@ -18,7 +18,7 @@ from laconic.session import Session
 Wire = dict[str, Any]
 VAD: Wire = {"type": "server_vad", "create_response": True}
 BOOK = "a very long book about the sea " * 2_000  # 14,000 tokens: $0.056
-CHEAP = {"max_output_tokens": 100}
+CHEAP: Wire = {"max_output_tokens": 100}
 """A reply of this length costs $0.0064 at most on gpt-realtime."""
 
 
@@ -140,7 +140,7 @@ class Talk:
         self.app("input_audio_buffer.append", audio=base64.b64encode(bytes(48 * ms)).decode())
 
 
-# --- far and near ----------------------------------------------------------------------------------------------------
+# --- far and near ------------------------------------------------------------------------------------------------
 
 
 def test_while_the_end_is_far_nothing_is_changed() -> None:
@@ -188,7 +188,8 @@ def test_an_item_that_enters_before_its_commit_is_answered_at_the_commit() -> No
     talk = Talk("$0.5")
     talk.accept()
     talk.service("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
-    item = {"id": "u1", "type": "message", "role": "user", "status": "in_progress", "content": [{"type": "input_audio"}]}
+    content = [{"type": "input_audio"}]
+    item = {"id": "u1", "type": "message", "role": "user", "status": "in_progress", "content": content}
     talk.service("conversation.item.added", item=item)
     talk.service("input_audio_buffer.speech_stopped", item_id="u1", audio_end_ms=900)
     assert talk.sent("response.create") == []
@@ -239,7 +240,7 @@ def test_the_app_asks_and_gets_as_long_a_reply_as_is_left() -> None:
     assert short.sent("response.create")[0]["response"] == {"max_output_tokens": 50}
 
 
-# --- held and refused ------------------------------------------------------------------------------------------------
+# --- held and refused --------------------------------------------------------------------------------------------
 
 
 def test_what_does_not_fit_beside_what_is_under_way_waits_for_its_bill() -> None:
@@ -316,7 +317,7 @@ def test_the_service_may_refuse_an_answer_of_ours_because_another_runs() -> None
     assert talk.told() == []
 
 
-# --- what costs besides ------------------------------------------------------------------------------------------------
+# --- what costs besides ------------------------------------------------------------------------------------------
 
 
 def test_null_usage_is_spent_as_estimated() -> None:
@@ -395,7 +396,7 @@ def test_messages_that_are_charged_one_by_one_are_refused_when_they_do_not_fit()
     assert len(free.sent("conversation.item.create")) == 1
 
 
-# --- warned, ended ----------------------------------------------------------------------------------------------------
+# --- warned, ended -----------------------------------------------------------------------------------------------
 
 
 def test_the_user_is_warned_once_when_four_fifths_are_used() -> None:
@@ -516,7 +517,7 @@ def test_time_is_up_at_the_minute_and_the_goodbye_comes_before() -> None:
     assert [cancel["response_id"] for cancel in quick.sent("response.cancel")] == ["r1"]
 
 
-# --- services that do not play along -----------------------------------------------------------------------------------
+# --- services that do not play along -----------------------------------------------------------------------------
 
 
 def test_a_service_that_refuses_the_gate_is_left_a_little_earlier() -> None:
@@ -561,7 +562,7 @@ def test_what_is_asked_before_the_model_is_known_waits_for_that() -> None:
     assert len(talk.sent("response.create")) == 1
 
 
-# --- shared with others ------------------------------------------------------------------------------------------------
+# --- shared with others ------------------------------------------------------------------------------------------
 
 SHARED = Budget(shared=frozenset({"nanodollars"}))
 
@@ -603,7 +604,7 @@ def test_a_lease_nobody_answers_is_a_no() -> None:
     assert talk.session.over is not None
 
 
-# --- the rest of the engine --------------------------------------------------------------------------------------------
+# --- the rest of the engine --------------------------------------------------------------------------------------
 
 
 def test_near_the_end_nothing_is_done_that_is_no_reply() -> None:

@@ -123,3 +123,11 @@ def test_when_the_conversation_is_over_plans_are_closed_and_nothing_is_left() ->
     planner.settle(Outcome(A, "done"))
     planner.summarised(1, "late")
     assert waiting.answers == []
+
+
+def test_an_edit_that_is_not_to_be_sent_yet_waits_and_others_go_ahead() -> None:
+    planner, told = Planner(), Told([A, B])
+    planner.begin(told.plan("a", "b"))
+    assert list(planner.unsent(lambda edit: edit is not A)) == [B]
+    assert not planner.waits_for("a")
+    assert list(planner.unsent()) == [A]

@@ -13,6 +13,7 @@ from collections import deque
 from typing import Any
 
 import pytest
+from noted import SAID, Noted, noted
 from playbook import (
     Expected,
     Playbook,
@@ -967,3 +968,93 @@ def test_a_response_waits_for_the_turn_it_is_to_answer_but_not_for_ever(how: str
     assert asked["type"] == "response.create"
     shown = [reference["id"] for reference in asked["response"]["input"]]
     assert ("u1" in shown) == (how == "entered")
+
+
+# --- what the app changes in our notes --------------------------------------------------------------------------------
+
+DELETE, TRUNCATE = "conversation.item.delete", "conversation.item.truncate"
+
+
+def test_a_note_of_which_a_line_is_unwanted_is_written_anew() -> None:
+    talk = noted("written:notes")
+    talk.app(DELETE, item_id="u")
+    talk.answer()
+    assert talk.held == [f"Assistant: {SAID}"]
+    assert [notice.why for notice in talk.noticed if isinstance(notice, Forgot)] == ["written", "written", "unwanted"]
+
+
+def test_a_note_that_cannot_be_written_anew_in_its_place_stays() -> None:
+    talk = noted("written:notes")
+    talk.enters("later")
+    talk.app(DELETE, item_id="u")
+    talk.answer(appends=True)
+    assert talk.held == [f"User: Where is it?\nAssistant: {SAID}", "Later."]
+
+
+def test_a_note_is_left_in_peace_while_the_app_changes_what_stands_in_it() -> None:
+    """And an item the app is deleting is not deleted by us as well."""
+    talk = noted("last:2")
+    talk.app(DELETE, item_id="u")
+    talk.enters("later")
+    assert [sent.get("event_id") for sent in talk.sent if sent["type"] == DELETE] == [None]
+
+
+def test_words_of_what_the_app_deletes_meanwhile_are_taken_back() -> None:
+    """It is deleted while its words are under way to the service."""
+    talk = Noted("written")
+    talk.app(DELETE, item_id="u")
+    talk.answer()
+    assert talk.held == [SAID]
+
+
+def test_what_is_unwanted_goes_at_once_though_a_response_is_running() -> None:
+    talk = Noted("written")
+    talk.says("response.created", response={"id": "r2", "conversation_id": "conv"})
+    talk.answer()
+    talk.app(DELETE, item_id="u", event_id="app_1")
+    assert len(talk.sent) == 2, "the item, and its words"
+    talk.answer()
+    assert talk.held == [SAID, SAID]
+
+
+def test_a_summary_of_what_the_app_has_deleted_meanwhile_is_not_inserted() -> None:
+    talk = noted("summary:5:1")
+    [asked] = [action for action in talk.noticed if isinstance(action, Summarise)]
+    talk.app(DELETE, item_id="u")
+    talk.answer()
+    talk.session.summarised(asked.id, "They talked of where it is.", 0.0)
+    talk.act()
+    talk.answer()
+    assert talk.held == [SAID]
+    failed = [notice for notice in talk.noticed if isinstance(notice, EditFailed)]
+    assert not failed, "nothing was tried"
+
+
+def test_what_a_summary_was_asked_for_is_known_until_it_comes() -> None:
+    talk = noted("summary:5:1")
+    remembering = talk.session._remembering  # pyright: ignore[reportPrivateUsage]
+    wanted = remembering.wanted(1)
+    assert wanted is not None
+    assert wanted.text == "User: Where is it?"
+    remembering.summarised(1, None)
+    assert remembering.wanted(1) is None
+
+
+def test_a_note_that_may_not_be_written_anew_stays_as_it_is() -> None:
+    talk = noted("written:notes")
+    talk.app(DELETE, item_id="u")
+    error = {"code": "item_delete_invalid_item_id", "message": "no", "event_id": talk.sent.pop(0)["event_id"]}
+    talk.says("error", error=error)
+    [insert] = talk.sent
+    talk.says("error", error={"code": "invalid_value", "message": "not here", "event_id": insert["event_id"]})
+    assert talk.held == [f"User: Where is it?\nAssistant: {SAID}"]
+
+
+def test_an_item_of_ours_may_be_written_at_any_moment() -> None:
+    talk = noted("everything")
+    talk.says("response.created", response={"id": "r2", "conversation_id": "conv"})
+    remembering = talk.session._remembering  # pyright: ignore[reportPrivateUsage]
+    remembering.restore({"id": "c", "type": "function_call", "call_id": "k", "name": "f", "arguments": "{}"}, "a", 0.0)
+    talk.act()
+    talk.answer()
+    assert talk.held == ["Where is it?", SAID, "f({})"]

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+from noted import SAID, Noted, noted
 from playbook import (
     Placeholder,
     Playbook,
@@ -27,9 +28,10 @@ from playbook import (
     wait,
 )
 
+from laconic.budget import Budget
 from laconic.errors import BadInput
 from laconic.laws import Laws, prior
-from laconic.plans import Typical
+from laconic.plans import Ask, Typical
 from laconic.session import (
     Charged,
     CutOff,
@@ -38,6 +40,7 @@ from laconic.session import (
     GhostTurn,
     MemoryTold,
     Session,
+    ToApp,
     ToService,
     Transcribed,
     Unsupported,
@@ -702,3 +705,173 @@ def test_a_reply_asked_for_again_is_waited_for() -> None:
     )
     assert book
     assert book.session.deadline == 5.0
+
+
+# --- one unbroken conversation (test_view.py, test_wishes.py and tests/simulator/test_unbroken.py have the rest) -----
+
+
+def test_what_is_gone_is_answered_for_and_the_services_refusal_is_nobodys_business() -> None:
+    talk = noted("last:1")
+    talk.enters("later")
+    talk.answer()
+    talk.told.clear()
+    errors, awaited = talk.session.errors, talk.session.deadline
+    talk.app("conversation.item.retrieve", item_id="a")
+    talk.answer()
+    assert [event["item"]["id"] for event in talk.told] == ["a"]
+    assert (talk.session.errors, talk.session.deadline) == (errors, awaited)
+
+
+def test_what_the_app_says_of_an_item_we_are_deleting_is_passed_on_once_that_is_settled() -> None:
+    talk = noted("last:1")
+    talk.enters("later")
+    talk.app("conversation.item.truncate", item_id="a", content_index=0, audio_end_ms=100)
+    talk.app("input_audio_buffer.append", audio="AAAA")
+    assert [sent["type"] for sent in talk.sent] == ["conversation.item.delete"]
+    talk.says("conversation.item.deleted", item_id=talk.sent.pop()["item_id"])
+    assert [sent["type"] for sent in talk.sent] == ["conversation.item.truncate", "input_audio_buffer.append"]
+
+
+def test_a_note_deleted_for_the_app_is_followed_by_the_mirror() -> None:
+    talk = noted("written")
+    talk.app("conversation.item.delete", item_id="u")
+    talk.answer()
+    assert talk.held == [SAID]
+
+
+def test_sound_of_the_app_goes_through_untouched_and_is_measured() -> None:
+    session = Session(ids=counter())
+    raw = b'{ "type":"input_audio_buffer.append", "audio":"' + b"A" * 6400 + b'" }'
+    session.from_app(raw, 0.0)
+    assert list(session.actions()) == [ToService(raw)]
+    assert session.conversation.input.ms == 100
+
+
+def summed_up(dialect: str = "ga") -> Noted:
+    """A summary is wanted and asked of the realtime model itself."""
+    talk = noted("summary:5:1")
+    if dialect == "beta":
+        talk.says("session.updated", session={"modalities": ["text", "audio"], "turn_detection": None})
+    talk.told.clear()
+    talk.session.summarise_inside(1, "Sum it up.", 0.0)
+    talk.act()
+    return talk
+
+
+def test_a_summary_is_made_beside_the_conversation_and_the_app_hears_nothing_of_it() -> None:
+    talk = summed_up()
+    [asked] = talk.sent
+    metadata = asked["response"]["metadata"]
+    assert asked["response"]["input"][0]["content"][0]["text"] == "User: Where is it?"
+    talk.sent.clear()
+    said = {"id": "s1", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Where."}]}
+    response = {"id": "r9", "conversation_id": None, "metadata": metadata, "status": "in_progress", "output": []}
+    talk.says("response.created", response=response)
+    talk.says("response.output_text.delta", response_id="r9", item_id="s1", delta="Where.")
+    talk.says("response.done", response=response | {"status": "completed", "output": [said], "usage": USAGE})
+    talk.says("rate_limits.updated", rate_limits=[])
+    talk.answer()
+    assert talk.told == []
+    assert talk.held == ["Summary of the conversation so far:\nWhere.", SAID]
+    [charged] = [notice for notice in talk.noticed if isinstance(notice, Charged) and notice.kind == "summary"]
+    assert charged.response_id == "r9"
+
+
+def test_a_beta_service_is_asked_in_beta() -> None:
+    [asked] = summed_up("beta").sent
+    assert asked["response"]["modalities"] == ["text"]
+
+
+def test_why_there_is_no_summary_is_told_once_and_nothing_is_deleted() -> None:
+    talk = summed_up()
+    held = talk.held
+    refused = {"message": "not here", "event_id": talk.sent[0]["event_id"]}
+    talk.says("error", error=refused)
+    told = [notice.text for notice in talk.noticed if isinstance(notice, MemoryTold)]
+    assert told == ["no summary: the service refused to write one (not here)"]
+    assert talk.told == []
+    assert talk.held == held
+    talk.says("error", error=refused)
+    assert len([notice for notice in talk.noticed if isinstance(notice, MemoryTold)]) == 1
+
+
+def test_a_summary_nobody_waits_for_is_not_asked_for() -> None:
+    session = Session(ids=counter())
+    session.summarise_inside(1, "Sum it up.", 0.0)
+    assert list(session.actions()) == []
+
+
+def test_a_summary_that_does_not_come_is_given_up() -> None:
+    talk = summed_up()
+    assert talk.session.deadline == 30.0
+    talk.session.tick(30.0)
+    assert "no summary: the service wrote none within 30 s" in [
+        notice.text for notice in talk.session.actions() if isinstance(notice, MemoryTold)
+    ]
+
+
+def test_a_response_of_ours_ends_no_wait_for_the_apps() -> None:
+    """The app has asked for a response; a summary's begins before it."""
+    talk = summed_up()
+    talk.app("response.create")
+    response = {"id": "r9", "conversation_id": None, "metadata": talk.sent[0]["response"]["metadata"]}
+    talk.says("response.created", response=response | {"status": "in_progress"})
+    assert talk.session.deadline == 5.0
+    talk.says("response.created", response={"id": "r2", "conversation_id": "conv", "status": "in_progress"})
+    assert talk.session.deadline == 30.0
+
+
+def test_a_budget_is_kept_and_what_is_left_can_be_asked() -> None:
+    """How it is kept is in test_limiting.py."""
+    book = script(budget="$2")
+    assert book
+    account = book.session.account
+    assert account is not None
+    assert account.left("nanodollars") == 2_000_000_000
+    assert book.session.over is None
+    assert Session(ids=counter()).account is None
+
+
+def test_what_is_shared_is_leased_and_asked_for_by_the_session() -> None:
+    session = Session(ids=counter(), model="gpt-realtime", budget=Budget(shared=frozenset({"tokens"})))
+    session.leased("tokens", 50_000, 0.0)
+    session.from_service(json.dumps({"type": "session.created", "session": SESSION}), 0.0)
+    account = session.account
+    assert account is not None
+    assert account.limit("tokens") == 50_000
+
+
+def test_what_the_budget_forbids_is_not_passed_on() -> None:
+    session = Session(ids=counter(), model="no-such-model", budget="$2")
+    session.from_service(json.dumps({"type": "session.created", "session": SESSION | {"model": "none"}}), 0.0)
+    assert session.over is not None
+    list(session.actions())
+    session.from_app(json.dumps({"type": "input_audio_buffer.append", "audio": "AAAA"}), 0.0)
+    session.from_app(json.dumps({"type": "response.create"}), 0.0)
+    [refusal] = session.actions()
+    assert isinstance(refusal, ToApp)
+
+
+def test_the_second_of_two_sessions_that_were_updated_is_shown_as_the_app_asked_for_it() -> None:
+    session = Session(ids=counter(), model="gpt-realtime", budget="$0.10")
+    session.from_service(json.dumps({"type": "session.created", "session": SESSION}), 0.0)
+    sent = [json.loads(action.raw) for action in session.actions() if isinstance(action, ToService)]
+    assert [message["type"] for message in sent] == ["session.update"]
+    closed = {"type": "server_vad", "create_response": False}
+    held = SESSION | {"audio": {"input": {"turn_detection": closed, "transcription": None}}}
+    session.from_service(json.dumps({"type": "session.updated", "session": held}), 0.0)
+    session.from_app(json.dumps({"type": "session.update", "session": {"type": "realtime", "speed": 1}}), 0.0)
+    list(session.actions())
+    session.from_service(json.dumps({"type": "session.updated", "session": held}), 0.0)
+    [told] = [action for action in session.actions() if isinstance(action, ToApp)]
+    assert json.loads(told.raw)["session"]["audio"]["input"]["turn_detection"]["create_response"] is True
+
+
+def test_near_the_end_of_a_budget_the_model_writes_no_summary_either() -> None:
+    book = script("summary:60:20", budget="9000 tokens", ack_timeout_s=60.0)
+    remembering = book.session._remembering  # pyright: ignore[reportPrivateUsage]
+    assert book << to_service("session.update")
+    remembering._summaries[1] = (Ask("What was said.", 100), 60.0)  # pyright: ignore[reportPrivateUsage]
+    book.session.summarise_inside(1, "Sum it up.", 0.0)
+    assert remembering.wanted(1) is None
+    assert list(book.session.actions()) == []

@@ -4,7 +4,7 @@ What shall be remembered is said in one of three ways: `words` (every word of th
 words, and the gist of the rest) or a number of exchanges. That leaves a few memories to choose from. An average
 hour is reckoned under each of them, with the lengths this conversation has had so far, and the cheapest is taken;
 within three percent of it, the one that holds over the longest talk. The choice is made again whenever the laws
-have changed or the talk has grown, and changed only for more than those three percent.
+have changed noticeably or the talk has grown, and changed only for more than those three percent.
 
 Where forgetting cannot save anything (services that bill by the minute) or cannot be done (no edits), everything
 is kept.
@@ -13,6 +13,7 @@ is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from laconic.alternatives import Alternatives
 from laconic.errors import BadInput
@@ -34,6 +35,8 @@ _PER_HOUR = 270
 _GAIN = 0.03
 _RECONSIDER = 8
 """Exchanges after which the choice is made again."""
+_MOVED = 0.02
+"""A hit rate that has moved by less moves no choice. It moves at every response."""
 
 
 def requirement(spec: str) -> str | int:
@@ -110,7 +113,7 @@ class Auto:
                 yield from memory.to_notes(past)
 
     def plans(self, past: Past) -> Iterator[Plan]:
-        due = past.laws != self._laws or past.exchanges.count >= self._exchanges + _RECONSIDER
+        due = _changed(self._laws, past.laws) or past.exchanges.count >= self._exchanges + _RECONSIDER
         chosen = self._choose(past) if self._chosen is None or due else self._chosen
         yield from chosen.plans(past)
 
@@ -121,7 +124,7 @@ class Auto:
             names, past.laws, past.rates, past.summary_rates, past.typical(), summary_tokens=self._summary_tokens
         )
         cheapest = min(costs.values(), default=0)
-        best = next(name for name in names if costs.get(name, 0) <= cheapest * (1 + _GAIN))
+        best = next(name for name in names if costs.get(name, 0) <= cheapest + abs(cheapest) * _GAIN)
         now = self._chosen.name if self._chosen is not None else None
         if now in names and costs.get(now, 0) <= cheapest * (1 + _GAIN):
             best = now
@@ -149,6 +152,13 @@ class Auto:
         if self.remember == "gist":
             return ["summary", "written", "everything"]
         return [f"exchanges:{self.remember}", "summary", "written", "everything"]
+
+
+def _changed(before: Laws | None, laws: Laws) -> bool:
+    """Whether other laws hold than when the choice was made."""
+    if before is None or abs(laws.hit_rate - before.hit_rate) >= _MOVED:
+        return True
+    return laws is not before and replace(laws, hit_rate=before.hit_rate, unverified=before.unverified) != before
 
 
 def _reason(best: str, costs: dict[str, int], past: Past) -> str:

@@ -86,6 +86,8 @@ class Insert:
 
 
 Edit = Delete | Truncate | Insert
+_DUE_AGAIN = 64
+"""So many second answers are waited for at most: services exist that never answer."""
 Result = Literal["done", "gone", "refused", "unanswered", "misplaced"]
 
 
@@ -125,7 +127,8 @@ class _Asked:
     kind: str
     item_id: str
     event_id: str | None
-    until: float
+    until: float | None
+    """How long we leave the item alone; None once that is over. A late answer is the app's all the same."""
 
 
 @dataclass(slots=True)
@@ -169,12 +172,12 @@ class Edits:
 
     def asked_of(self, item_id: str) -> bool:
         """Whether the app is deleting or cutting this item."""
-        return any(asked.item_id == item_id and asked.kind != "create" for asked in self._asked)
+        return any(asked.item_id == item_id and asked.until is not None for asked in self._asked)
 
     @property
     def deadline(self) -> float | None:
         waits = [sent.deadline for sent in self._sent.values()]
-        waits += [asked.until for asked in self._asked if asked.kind != "create"]
+        waits += [asked.until for asked in self._asked if asked.until is not None]
         return min(waits, default=None)
 
     def send(self, edit: Edit, now: float) -> Wire:
@@ -195,7 +198,8 @@ class Edits:
                 kind, item_id = "create", item.get("id") or ""
             case _:
                 return
-        self._asked.append(_Asked(kind, item_id, event.event_id, now + self.ack_timeout_s))
+        until = None if kind == "create" else now + self.ack_timeout_s
+        self._asked.append(_Asked(kind, item_id, event.event_id, until))
 
     def late(self, event: ev.Event) -> bool:
         """Whether an event that settles nothing is all the same the second answer to an edit of ours."""
@@ -244,6 +248,8 @@ class Edits:
         if late is not None and late.kind == kind:
             del self._given_up[item_id]
             self._record(kind).done += 1
+            if kind != "create":
+                self._due_again(item_id, kind)
             return Outcome(late, "done")
         if self._twice.get(item_id) != kind:
             self._told_app(kind, item_id)
@@ -255,9 +261,12 @@ class Edits:
         item_id = sent.edit.item_id
         del self._sent[item_id]
         if len(sent.event_ids) > 1:
-            self._twice[item_id] = sent.edit.kind
-            if len(self._twice) > 64:
-                del self._twice[next(iter(self._twice))]
+            self._due_again(item_id, sent.edit.kind)
+
+    def _due_again(self, item_id: str, kind: str) -> None:
+        self._twice[item_id] = kind
+        if len(self._twice) > _DUE_AGAIN:
+            del self._twice[next(iter(self._twice))]
 
     def _written(self, item_id: str, previous: str | msgspec.UnsetType | None) -> Outcome | None:
         """An item entered: ours, in its place or not, or somebody else's."""
@@ -323,8 +332,9 @@ class Edits:
 
     def expire(self, now: float) -> tuple[list[Wire], list[Outcome]]:
         """What to send again because nobody answered, and what to give up."""
-        while self._asked and self._asked[0].until <= now:
-            self._asked.popleft()
+        for asked in self._asked:
+            if asked.until is not None and asked.until <= now:
+                asked.until = None
         again: list[Wire] = []
         ended: list[Outcome] = []
         for item_id, sent in list(self._sent.items()):

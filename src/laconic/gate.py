@@ -70,7 +70,7 @@ class Gate:
 
     @property
     def cap(self) -> object:
-        """What the app has set: a number, `"inf"`, or None while nobody has said. Where answers are due, the largest."""
+        """What the app has set: a number, `"inf"`, or None while nobody has said. While answers are due, the most."""
         wishes = [update.wish.get("max_output_tokens") for update in self._updates]
         set_ = [wish for wish in (self._view.get("max_output_tokens"), *wishes) if wish is not None]
         return max((wish for wish in set_ if isinstance(wish, int)), default=None) if "inf" not in set_ else "inf"

@@ -59,6 +59,7 @@ _CONSIDERED = (
     ev.ConversationItemTruncated,
     ev.InputAudioTranscriptionCompleted,
     ev.ResponseDone,
+    ev.Error,  # what the app was changing may be free again
 )
 """Events after which a memory may wish something new."""
 
@@ -219,10 +220,12 @@ class Remembering:
             self._exchanges.written(outcome.edit.item_id, outcome.edit.behind)
         return outcome
 
+    def answers_again(self, event: ev.Event) -> bool:
+        """Whether an event is the second answer to an edit of ours. To be asked once of each event."""
+        return self.edits.late(event)
+
     def is_ours(self, event: ev.Event) -> bool:
-        """Whether an event speaks of an item that we wrote, or answers us once more: the app need not know."""
-        if self.edits.late(event):
-            return True
+        """Whether an event speaks of an item that we wrote: the app need not know."""
         match event:
             case ev.ConversationItemAdded(item=item) | ev.ConversationItemDone(item=item):
                 return item.get("id") in self._ours
@@ -297,10 +300,15 @@ class Remembering:
             self._release(now)
         for ask_id in [ask_id for ask_id, (_, until) in self._summaries.items() if until <= now]:
             self.summarised(ask_id, None)
+        self.reconsider()
         again, ended = self.edits.expire(now)
         self._actions.extend(ToService(text(event)) for event in again)
         for outcome in ended:
             self.settle(outcome, self._conversation.get(outcome.edit.item_id))
+
+    def reconsider(self) -> None:
+        """What the app was changing may be free again: the memory is asked anew."""
+        self._changed = True
 
     def abandon(self) -> None:
         self._planner.abandon()
@@ -352,6 +360,16 @@ class Remembering:
     def remove(self, item_id: str, now: float) -> None:
         """Delete a note of ours at once: the app deleted what stands in it."""
         self._send(Delete(item_id, "unwanted"), now)
+
+    def restore(self, item: Wire, behind: str, now: float) -> None:
+        """Write an item of ours at once, which nothing leaves for."""
+
+        def steps() -> Steps:
+            yield [Insert(item, behind)]
+
+        self._planner.begin(Plan(frozenset({item["id"]}), steps()))
+        for edit in self._planner.unsent(lambda edit: edit.item_id == item["id"]):
+            self._send(edit, now)
 
     def _send(self, edit: Edit, now: float) -> None:
         """Send an edit, or settle it at once where there is nothing to send."""

@@ -159,13 +159,14 @@ class Session:
             ids=ids,
             send=lambda event: self._actions.append(ToService(text(event))),
             remove=self._remembering.remove,
+            restore=self._remembering.restore,
             spell=text,
         )
         self._remembering.disputed = self._wishes.disputed
         self._limiting: Limiting | Unlimited = Unlimited(known, self._create)
         if budget is not None:
-            known_by = (self.conversation, self.meter, self._rates, known, ids, self._actions)
-            self._limiting = Limiting(read_budget(budget), *known_by, send=self._create, timeout_s=ack_timeout_s)
+            ours = (self.conversation, self.meter, self._rates, known, ids, self._actions)
+            self._limiting = Limiting(read_budget(budget), *ours, send=self._create, timeout_s=ack_timeout_s)
         self._remembering.respond = self._limiting.ours
 
     def _find(self, model: str | None) -> Rates | None:
@@ -211,12 +212,14 @@ class Session:
             return
         if self._owed.read(event):
             if isinstance(event, ev.Error):  # it was expected, and says nothing else
+                self._remembering.reconsider()
                 self._go_on(now)
                 return
             hidden, outcome = True, None
         else:
             outcome = self._remembering.answer(event)
-            hidden = outcome is not None or self._remembering.is_ours(event) or self._asides.read(event)
+            ours = self._remembering.is_ours(event) or self._remembering.answers_again(event)
+            hidden = outcome is not None or ours or self._asides.read(event)
         entering = event.item.get("id", "") if isinstance(event, ev.ConversationItemAdded) else ""
         entering = "" if entering in self.conversation else entering
         item = self.conversation.get(outcome.edit.item_id) if outcome is not None else None
@@ -334,10 +337,8 @@ class Session:
         self._edit(now)
 
     def summarise_inside(self, ask_id: int, instructions: str, now: float) -> None:
-        """Have the summary asked for by `Summarise` made by the realtime model itself, beside the conversation.
-
-        The app hears nothing of it. Where it cannot be had a notice says why, once, and nothing is deleted.
-        """
+        """Have the summary asked for by `Summarise` made by the realtime model itself, beside the conversation; the app
+        hears nothing of it. Where it cannot be had a notice says why, once, and nothing is deleted."""
         ask = self._remembering.wanted(ask_id)
         if ask is not None and self._limiting.near:
             self._remembering.summarised(ask_id, None)

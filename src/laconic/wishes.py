@@ -37,8 +37,8 @@ Message = tuple[ev.Raw, ev.Event]
 class Wishes:
     """Messages of the app, on their way to the service.
 
-    `send` sends a message of ours that is no edit; `remove` deletes a note of ours, and takes the time in seconds.
-    `spell` writes a message.
+    `send` sends a message of ours that is no edit; `remove` deletes a note of ours and `restore` writes an item of ours
+    behind another, both at this time in seconds. `spell` writes a message.
     """
 
     def __init__(
@@ -52,10 +52,11 @@ class Wishes:
         ids: Callable[[], str],
         send: Callable[[Wire], None],
         remove: Callable[[str, float], None],
+        restore: Callable[[Wire, str, float], None],
         spell: Callable[[Wire], str],
     ) -> None:
         self._view, self._mirror, self._standing, self._edits, self._owed = view, mirror, standing, edits, owed
-        self._ids, self._send, self._remove, self._spell = ids, send, remove, spell
+        self._ids, self._send, self._remove, self._restore, self._spell = ids, send, remove, restore, spell
         self._waiting: deque[Message] = deque()
         self._deleted: set[str] = set()  # by the app, which the answer has still to be given
 
@@ -176,6 +177,7 @@ class Wishes:
             ask = ev.ConversationItemRetrieve(item_id=item_id)  # it changes nothing, whatever is there
             self._answer(ask, {"type": "error", "error": error}, now)
             return
+        self._bring_back_call(event, now)
         if not isinstance(wanted, str) or wanted in self._deleted or (wanted != "root" and wanted not in self._view):
             yield raw, event
             return
@@ -193,6 +195,19 @@ class Wishes:
             raw = self._spell(whole)
             event = cast(ev.ConversationItemCreate, ev.read(raw))
         yield raw, event
+
+    def _bring_back_call(self, event: ev.ConversationItemCreate, now: float) -> None:
+        """An output is accepted only while its call is held (livekit#3344): one that is gone is written again."""
+        call_id = event.item.get("call_id")
+        if call_id is None or event.item.get("type") != "function_call_output":
+            return
+        calls = [item for item in self._view if item.type == "function_call" and item.call_id == call_id]
+        held = any(item.type == "function_call" and item.call_id == call_id for item in self._mirror)
+        if calls and not held and calls[0].id not in self._deleted:
+            last = next(reversed(self._mirror), None)
+            call = calls[0].to_wire() | {"id": self._ids()}
+            call.pop("status", None)
+            self._restore(call, last.id if last is not None else "root", now)
 
     def _behind(self, item_id: str) -> str:
         """Whom the service is to put an item behind that the app wants behind this one."""

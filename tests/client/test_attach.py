@@ -193,3 +193,21 @@ async def test_a_program_receives_the_same_and_the_service_holds_less(client: An
 def _without_rate_limits(names: list[str]) -> list[str]:
     """They come when they come: after the program has turned to something else, or before."""
     return [name for name in names if name != "rate_limits.updated"]
+
+
+async def test_handlers_of_the_sdk_are_called_as_ever() -> None:
+    async with quick_stand_in() as standin:
+        client = AsyncOpenAI(base_url=standin.base_url.replace("ws:", "http:"), api_key="any")
+        async with client.realtime.connect(model="gpt-realtime") as given:
+            connection = laconic.attach(given, memory="last:2")
+            done: list[ResponseDoneEvent] = []
+
+            async def over(event: ResponseDoneEvent) -> None:
+                done.append(event)
+                await connection.close()
+
+            connection.on("response.done", over)
+            await connection.response.create()
+            await asyncio.wait_for(connection.dispatch_events(), 10)
+            assert [type(event) for event in done] == [ResponseDoneEvent]
+            assert len(connection.laconic.meter.responses) == 1

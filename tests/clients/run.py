@@ -82,6 +82,7 @@ def environment(name: str) -> Path:
             venv.create(folder, with_pip=True, clear=True)
             subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", *packages], check=True)
         else:
+            assert shutil.which("npm"), f"{name} needs node and npm; install them with: apt install nodejs npm"
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "package.json").write_text('{"private": true, "type": "module"}')
             quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
@@ -150,11 +151,11 @@ def straight(name: str) -> Told:
             return run(name, secure, folder, certificate)
 
 
-def through_gateway(name: str) -> tuple[Told, list[Row], str]:
+def through_gateway(name: str, memory: str = MEMORY) -> tuple[Told, list[Row], str]:
     """One client with a gateway before the stand-in; the gateway's ledger and its log. Raises AssertionError."""
     with conversation() as folder, stand_in(name, folder) as base_url:
         tls = bool(versions()[name].get("tls"))
-        with gateway(base_url, folder, tls=tls) as (url, certificate):
+        with gateway(base_url, folder, memory, tls=tls) as (url, certificate):
             told = run(name, url, folder, certificate)
         return told, ledger(folder), (folder / "gateway.log").read_text(encoding="utf-8")
 
@@ -209,11 +210,11 @@ def process(folder: Path, *command: str, **env: str) -> Generator[str]:
 
 
 @contextmanager
-def gateway(service: str, folder: Path, *, tls: bool) -> Generator[tuple[str, Path | None]]:
+def gateway(service: str, folder: Path, memory: str, *, tls: bool) -> Generator[tuple[str, Path | None]]:
     """A gateway before a service, a process of its own, its ledger in `folder`: base URL and certificate."""
     books = ("--ledger", f"sqlite:///{folder / 'ledger.sqlite'}")
     door = ("--port", "0", "--open", *(["--tls-self-signed"] if tls else []))
-    where = ("--service", f"{service}/realtime", "--memory", MEMORY)
+    where = ("--service", f"{service}/realtime", "--memory", memory)
     with process(folder, "gateway", *door, *books, *where, XDG_DATA_HOME=str(folder)) as line:
         found = re.search(r"wss?://[^/]+/v1", line)
         assert found is not None, line

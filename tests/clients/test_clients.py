@@ -28,3 +28,10 @@ def test_an_unmodified_client_talks_through_the_gateway_as_it_talks_to_the_servi
     name: str, talks: dict[str, Future[run.Talks]]
 ) -> None:
     run.check(talks[name].result())
+
+
+@pytest.mark.clients
+def test_a_memory_that_forgets_is_found_out() -> None:
+    """What was said in the first exchanges is known in the last ones because of the summaries, and not otherwise."""
+    with pytest.raises(AssertionError, match="I don't know of anything you asked me to remember"):
+        run.through_gateway("openai", memory="last:5")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from laconic.actions import Charged, CutOff, EditFailed, Forgot, GhostTurn, MemoryTold, Transcribed
+from laconic.actions import Charged, CutOff, EditFailed, Forgot, GhostTurn, MemoryTold, Notice, Transcribed
 from laconic.errors import BadInput
 from laconic.gateway.metrics import Metrics
 from laconic.meter import Cost, price
@@ -95,6 +95,13 @@ def test_edits_by_why() -> None:
     assert edits == {"memory": 1, "written": 2, "cut off": 1}
     assert found["laconic_edits_failed_total", "delete", "gpt-realtime", "main"] == 1
     assert found["laconic_ghost_turns_total", "gpt-realtime", "main"] == 1
+
+
+def test_budgets_that_warn_and_end() -> None:
+    warned, ended = type("BudgetWarned", (Notice,), {}), type("BudgetEnded", (Notice,), {})
+    found = counted(warned(), warned(), ended())
+    budgets = {key[1:]: value for key, value in found.items() if key[0] == "laconic_budget_total"}
+    assert budgets == {("gpt-realtime", "main", "warned"): 2, ("gpt-realtime", "main", "ended"): 1}
 
 
 def test_waits_and_refusals() -> None:

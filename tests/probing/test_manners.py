@@ -89,6 +89,11 @@ def test_a_service_that_takes_no_writing_at_all() -> None:
     assert (found.value, found.rests_on) == ("refused", "no text here")
     notes = with_edits("written", lambda edit: replace(edit, result="refused", error=refused))
     assert Reckoned(notes, plan(), LAWS).laws.lacks == ("create",)
+    assert Reckoned(noted(), plan(), replace(LAWS, lacks=("create", "place"))).laws.lacks == ()
+
+
+def test_what_was_not_tried_is_as_it_was_known() -> None:
+    assert Reckoned(Notes(None), plan(), replace(LAWS, lacks=("place",))).laws.lacks == ("place",)
 
 
 def test_a_service_that_does_not_say_where_an_item_stands() -> None:

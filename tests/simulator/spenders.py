@@ -199,9 +199,10 @@ class Caller:
         usage = replace(reads, text_in=text * 9 // 8 + 464, audio_in=2 * audio, audio_out=longest)
         goodbye = Usage(text_in=600, audio_out=200)
         if unit == "tokens":
-            self.worst_at_end = usage.total_tokens + goodbye.total_tokens
+            self.worst_at_end = usage.total_tokens + goodbye.total_tokens + self.unheard_ms // 50
         else:
-            self.worst_at_end = price(usage + goodbye, self.rates).nanodollars
+            hearing = self.unheard_ms * 17_000_000 // 60_000 + 300_000 if self.transcriber else 0
+            self.worst_at_end = price(usage + goodbye, self.rates).nanodollars + hearing
 
     def _hear(self, event: ev.Event) -> None:
         match event:
@@ -313,9 +314,8 @@ class Caller:
             return Reply(text="", calls=(("get_weather", {"city": "London"}),))
         return Reply(text=" ".join(draws.choices(_WORDS, k=draws.randint(*self.lengths))) + ".")
 
-    def step(self) -> None:
-        """A fifth of a second passes."""
-        draws, nature = self.draws, self.nature
+    def advance(self) -> None:
+        """A fifth of a second passes, in which the app does nothing."""
         self.steps += 1
         self.now += _STEP_S
         self.service.tick(self.now)
@@ -323,6 +323,12 @@ class Caller:
         if self.session.deadline is not None and self.session.deadline <= self.now:
             self.session.tick(self.now)
             self._act()
+        self._carry()
+
+    def step(self) -> None:
+        """A fifth of a second passes, and the app does what is in its nature."""
+        draws, nature = self.draws, self.nature
+        self.advance()
         if self.hung_up:
             return
         quiet_now = not self.service.responses_active

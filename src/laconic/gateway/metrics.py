@@ -157,6 +157,7 @@ class Metrics:
             self._unknown.labels(*where).inc(cost.unknown)
 
     def _budgeted(self, where: tuple[str, str], kind: str) -> None:
+        """Of a budget's notices only their kind is counted, so their name is all that is looked at."""
         what = {"BudgetWarned": "warned", "BudgetEnded": "ended"}.get(kind)
         if what is not None:
             self._budget.labels(*where, what).inc()

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from laconic.laws import Laws
+from laconic.laws import EDITS, Laws
 from laconic.probing.notes import Answer, Edited, Notes
 from laconic.probing.plan import Turn
 from laconic.probing.reckoning import Cache, CacheRow, Framing, Prompt, Sound, laid_out, reply_sound, roundest
@@ -76,7 +76,7 @@ class Reckoned:
             found["hit_rate"] = self.cache.hit_rate
         unverified = tuple(name for name in prior.unverified if name not in {*known, *found})
         counted = replace(laws, **found, unverified=unverified) if self.whole_input else prior
-        self.laws = replace(counted, lacks=_lacks(notes))
+        self.laws = replace(counted, lacks=_lacks(notes, prior.lacks))
         """What is to be kept. Where only new messages are billed, none of the accounts above means anything."""
 
     def row(self, name: str) -> CacheRow | None:
@@ -129,14 +129,15 @@ def placed(notes: Notes) -> tuple[int, int]:
     return sum((edit.stands_behind or "root") == edit.behind for edit in telling), len(telling)
 
 
-def _lacks(notes: Notes) -> tuple[str, ...]:
-    """What edits this service does not do, of those that were tried."""
-    tried = {(edit.kind, edit.result) for edit in notes.edits if edit.place != "unknown" and edit.kind != "create"}
-    tried |= {(edit.kind, edit.result) for edit in notes.edits if edit.place == "written"}
-    kinds = [kind for kind in ("delete", "truncate", "create") if any(kind == one for one, _ in tried)]
-    lacking = [kind for kind in kinds if (kind, "done") not in tried]
+def _lacks(notes: Notes, known: Sequence[str]) -> tuple[str, ...]:
+    """What edits this service does not do; of those that were not tried, what was known of it before."""
+    tried = [edit for edit in notes.edits if edit.place != "unknown"]
+    tried = [edit for edit in tried if edit.kind != "create" or edit.place == "written"]
+    does = {edit.kind: False for edit in tried} | {edit.kind: True for edit in tried if edit.result == "done"}
     right, told = placed(notes)
-    return (*lacking, "place") if right < told else tuple(lacking)
+    if told:
+        does["place"] = right == told
+    return tuple(edit for edit in EDITS if not does.get(edit, edit not in known))
 
 
 def difference(prompt: Prompt) -> Tokens:

@@ -6,6 +6,7 @@ A service would read the user's items, its own earlier replies, and notes writte
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 
@@ -46,8 +47,10 @@ def lists_topics(line: str) -> bool:
     return line.startswith((english.TALKED_ABOUT, japanese.TALKED_ABOUT))
 
 
+@functools.lru_cache(maxsize=16_384)  # the whole conversation is read again at every reply
 def told(words: str, speaker: str) -> Known:
-    """What words of one speaker tell of the user. Japanese ones may have English in them: "My name is 太郎."."""
+    """What words of one speaker tell of the user. Japanese ones may have English in them: "My name is 太郎.". Not to be
+    changed: it is given out again."""
     found = english.told(words, speaker)
     if language(words) == "ja":
         found.learn(japanese.told(words, speaker))
