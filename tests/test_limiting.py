@@ -12,6 +12,7 @@ from playbook import counter
 from laconic import events as ev
 from laconic.actions import BudgetEnded, BudgetWarned, Charged, Hangup, Lease, ToApp, ToService
 from laconic.budget import Budget, limits
+from laconic.errors import BadInput
 from laconic.rates import load
 from laconic.session import Session
 
@@ -551,6 +552,13 @@ def test_a_model_without_a_price_in_dollars_cannot_hold_a_budget_in_dollars() ->
     tokens = Talk("50000 tokens", model="somebody-elses")
     tokens.app("response.create")
     assert len(tokens.sent("response.create")) == 1
+
+
+def test_a_model_priced_in_another_currency_is_refused_at_once() -> None:
+    with pytest.raises(BadInput, match="in CNY") as refused:
+        Talk("$2", model="qwen-omni-turbo-realtime")
+    assert "トークン" in refused.value.say("ja")
+    assert Talk("9000 tokens", model="qwen-omni-turbo-realtime").session.over is None
 
 
 def test_what_is_asked_before_the_model_is_known_waits_for_that() -> None:

@@ -28,9 +28,8 @@ class Ending:
         self.can_pay = True
 
     def begin(self, now: float = 0.0, **options: Any) -> None:
-        self.parting.begin(
-            options.pop("unit", "nanodollars"), "It is over.", now, **{"end_of_time": None, "silent": False} | options
-        )
+        how: dict[str, Any] = {"end_of_time": None, "silent": False} | options
+        self.parting.begin(how.pop("unit", "nanodollars"), "It is over.", now, **how)
 
     def go_on(self, now: float, *, responding: bool = False, running: tuple[str, ...] = ()) -> list[Action]:
         def say(raw: str) -> bool:
@@ -84,6 +83,7 @@ def test_neither_a_reply_nor_the_goodbye_is_waited_for_for_ever(responding: bool
     ending.begin()
     ending.go_on(0.0, responding=responding)
     due = ending.parting.deadline
+    assert due is not None
     assert due == (60.0 if responding else 20.0)
     assert ending.go_on(due - 1, responding=True) == []
     assert len(ending.go_on(due, responding=True)) == 2

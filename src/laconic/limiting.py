@@ -23,6 +23,7 @@ from laconic.actions import Action, BudgetWarned, ToService
 from laconic.affording import Affording
 from laconic.budget import Budget, Unit, shown
 from laconic.conversation import Conversation
+from laconic.errors import BadInput
 from laconic.gate import Force, Gate
 from laconic.items import Item, Wire
 from laconic.laws import Laws
@@ -85,6 +86,10 @@ class Limiting:
         self.account = Account(budget.limits, budget.shared, meter)
         self._budget, self._conversation = budget, conversation
         self._ids, self._actions, self._send = ids, actions, send
+        priced = meter.rates
+        if priced is not None and priced.currency != "USD" and "nanodollars" in self.account.units:
+            why = f"{priced.name} is priced in {priced.currency}: a budget in dollars cannot hold, write it in tokens"
+            raise BadInput(why, f"{priced.name}の料金は{priced.currency}です。予算はトークンで指定してください")
         self._gate = gate = Gate(ids, timeout_s)
         reading = Reading(conversation, laws)
         self._can = Affording(self.account, reading, conversation, meter, rates, lambda: gate.pending)

@@ -202,8 +202,7 @@ class Session:
     def from_service(self, raw: ev.Raw, now: float) -> None:
         """A message arrived from the service."""
         event = ev.read(raw)
-        if self._began is None:
-            self._began = now
+        self._began = now if self._began is None else self._began
         if isinstance(event, ev.ResponseOutputAudioDelta):  # most of the traffic, and it changes no decision
             self.conversation.read(event)
             self.exchanges.sounded(event.item_id)

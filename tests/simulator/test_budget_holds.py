@@ -39,7 +39,7 @@ def test_budgets_hold_whatever_the_app_does() -> None:
     all_hold(range(EVERY_DAY))
 
 
-@pytest.mark.slow
+@pytest.mark.generated
 @pytest.mark.parametrize("part", range(20))
 def test_two_thousand_budgets_hold(part: int) -> None:
     size = IN_ALL // 20
