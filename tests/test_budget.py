@@ -1,10 +1,10 @@
-"""Limits as users write them."""
+"""Limits as users write them, and what one session may use."""
 
 from __future__ import annotations
 
 import pytest
 
-from laconic.budget import Limit, limits
+from laconic.budget import Budget, Limit, budget, limits, shown
 from laconic.errors import BadInput
 
 
@@ -83,3 +83,30 @@ def test_a_time_that_is_no_whole_part_of_a_minute_comes_back_to_the_millisecond(
 @pytest.mark.parametrize("text", ["$2", "$0.05/day", "$0.000000001", "50000 tokens", "30 min", "2.5 min/month"])
 def test_a_limit_is_written_the_way_it_is_read(text: str) -> None:
     assert ", ".join(map(str, limits(text))) == text
+
+
+def test_a_budget_is_limits_and_what_becomes_of_the_talk_at_the_end() -> None:
+    assert budget("$2, 30 min") == Budget(limits=limits("$2, 30 min"))
+    written = Budget(limits=limits("$2"), end="close", goodbye=False)
+    assert budget(written) is written
+
+
+def test_a_session_alone_cannot_keep_a_limit_for_a_day() -> None:
+    with pytest.raises(BadInput, match="several sessions") as refused:
+        budget("$2/day")
+    assert "/day" in refused.value.say("ja")
+
+
+def test_the_goodbye_is_said_in_the_language_of_the_talk_or_in_ones_own_words_or_not_at_all() -> None:
+    assert "Goodbye" in (Budget().farewell or "")
+    assert "ありがとう" in (Budget(lang="ja").farewell or "")
+    assert Budget(lang="fr").farewell == Budget().farewell
+    assert Budget(goodbye="So long.").farewell == "So long."
+    assert Budget(goodbye=False).farewell is None
+
+
+def test_an_amount_is_shown_as_a_human_writes_it() -> None:
+    assert shown(1_230_000_000, "nanodollars") == "$1.23"
+    assert shown(50_000, "tokens") == "50,000 tokens"
+    assert shown(750_000, "ms") == "12.5 min"
+    assert shown(1_800_000, "ms") == "30 min"

@@ -159,3 +159,38 @@ def test_text_and_shapeless_content_measure_nothing() -> None:
     audio.said(ev.Ping())
     item = Item("a", role="user", parts=[Part("input_text", "x")])
     assert measured(audio, item) == 0
+
+
+def send(sound: InputAudio, type: str, **fields: object) -> None:
+    sound.said(ev.read(json.dumps({"type": type, **fields})))
+
+
+def test_what_is_on_its_way_into_items_is_known() -> None:
+    """Sound that was committed or created, or is being spoken, and will be read by the next response."""
+    audio = InputAudio()
+    send(audio, "input_audio_buffer.append", audio=base64.b64encode(bytes(48 * 1_000)).decode())
+    assert (audio.uncommitted_ms, audio.entering_ms) == (1_000, 0)
+    send(audio, "input_audio_buffer.commit")
+    assert (audio.uncommitted_ms, audio.entering_ms) == (0, 1_000)
+    content = [{"type": "input_audio", "audio": base64.b64encode(bytes(48 * 500)).decode()}]
+    send(audio, "conversation.item.create", item={"id": "mine", "role": "user", "content": content})
+    assert [item.id for item in audio.entering] == ["mine"]
+    assert audio.entering_ms == 1_500
+    audio.committed("u1")
+    audio.measure(Item("u1", role="user", parts=[Part("input_audio")]))
+    assert audio.entering_ms == 500
+
+
+def test_speech_counts_while_it_goes_on_and_stops_counting_where_its_detection_was_changed() -> None:
+    audio = InputAudio()
+    send(audio, "input_audio_buffer.append", audio=base64.b64encode(bytes(48 * 1_000)).decode())
+    audio.started("u1", 400)
+    assert (audio.speaking, audio.entering_ms) == (True, 600)
+    audio.retuned()
+    send(audio, "input_audio_buffer.append", audio=base64.b64encode(bytes(48 * 1_000)).decode())
+    audio.retuned()
+    assert (audio.speaking, audio.entering_ms) == (False, 600)
+    audio.started("u2", 1_900)
+    assert (audio.speaking, audio.entering_ms) == (True, 100), "the first was given up"
+    audio.stopped("u2", 1_950)
+    assert (audio.speaking, audio.entering_ms) == (False, 50)

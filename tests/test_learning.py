@@ -238,3 +238,12 @@ def test_a_service_that_bills_only_what_is_new_teaches_nothing_about_prompts() -
     laws = prior("xai", "grok-voice-latest")
     learned = Learner(laws).learn(Tokens(7), Tokens(64), heard(5_000, 1), Usage(text_in=99, audio_in=4))
     assert learned == laws
+
+
+def test_a_promise_of_less_than_nothing_teaches_nothing_of_the_cache() -> None:
+    """A base fitted below zero can make a short prompt come out that way."""
+    learner = Learner(Laws())
+    learned = learner.learn(
+        Tokens(-40), Tokens(-64), Contents(framings={}), Usage(text_in=100, cached_text=64), made=(0, 0)
+    )
+    assert learned.hit_rate == Laws().hit_rate

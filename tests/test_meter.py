@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laconic.meter import Charge, Cost, Meter, dollars, price
+from laconic.meter import Charge, Cost, Meter, dollars, is_message, price
 from laconic.rates import Rates, load
 from laconic.usage import TranscriptionUsage, Usage
 
@@ -337,3 +337,17 @@ def test_what_another_model_did_is_unknown_without_usage_or_prices(usage: Usage 
     meter = Meter(GA)
     assert meter.aside("summary 1", "summary", usage, at) == Cost(unknown=1)
     assert meter.total.unknown == 1
+
+
+def test_the_sum_can_be_had_without_its_lines() -> None:
+    meter = Meter(Rates(name="m", text_in=10, per_message=500))
+    meter.response("r1", "completed", Usage(text_in=7))
+    meter.message(2)
+    assert meter.nanodollars == meter.total.nanodollars == 1_070
+
+
+def test_a_message_is_what_is_charged_as_one() -> None:
+    assert is_message({"type": "message", "content": [{"type": "input_text", "text": "Hi"}]})
+    assert is_message({"role": "user"})
+    assert not is_message({"type": "message", "content": [{"type": "input_audio"}]})
+    assert not is_message({"type": "function_call_output", "output": "x"})

@@ -755,6 +755,13 @@ def test_of_all_that_the_app_hears_nothing_and_ids_are_short_enough() -> None:
         assert len(event.get("item", event).get("id", "")) <= 32
 
 
+def test_near_the_end_of_a_budget_no_summary_is_asked_for() -> None:
+    talk = Obedient("summary:60:20", budget="10000 tokens")
+    for n in range(6):
+        talk.exchange(f"My number is {n}.")
+    assert talk.asks == []
+
+
 def test_while_a_summary_is_being_made_the_conversation_goes_on() -> None:
     talk = Obedient("summary:60:20")
     for n in range(12):

@@ -28,9 +28,10 @@ from playbook import (
     wait,
 )
 
+from laconic.budget import Budget
 from laconic.errors import BadInput
 from laconic.laws import Laws, prior
-from laconic.plans import Typical
+from laconic.plans import Ask, Typical
 from laconic.session import (
     Charged,
     CutOff,
@@ -39,6 +40,7 @@ from laconic.session import (
     GhostTurn,
     MemoryTold,
     Session,
+    ToApp,
     ToService,
     Transcribed,
     Unsupported,
@@ -817,3 +819,59 @@ def test_a_response_of_ours_ends_no_wait_for_the_apps() -> None:
     assert talk.session.deadline == 5.0
     talk.says("response.created", response={"id": "r2", "conversation_id": "conv", "status": "in_progress"})
     assert talk.session.deadline == 30.0
+
+
+def test_a_budget_is_kept_and_what_is_left_can_be_asked() -> None:
+    """How it is kept is in test_limiting.py."""
+    book = script(budget="$2")
+    assert book
+    account = book.session.account
+    assert account is not None
+    assert account.left("nanodollars") == 2_000_000_000
+    assert book.session.over is None
+    assert Session(ids=counter()).account is None
+
+
+def test_what_is_shared_is_leased_and_asked_for_by_the_session() -> None:
+    session = Session(ids=counter(), model="gpt-realtime", budget=Budget(shared=frozenset({"tokens"})))
+    session.leased("tokens", 50_000, 0.0)
+    session.from_service(json.dumps({"type": "session.created", "session": SESSION}), 0.0)
+    account = session.account
+    assert account is not None
+    assert account.limit("tokens") == 50_000
+
+
+def test_what_the_budget_forbids_is_not_passed_on() -> None:
+    session = Session(ids=counter(), model="no-such-model", budget="$2")
+    session.from_service(json.dumps({"type": "session.created", "session": SESSION | {"model": "none"}}), 0.0)
+    assert session.over is not None
+    list(session.actions())
+    session.from_app(json.dumps({"type": "input_audio_buffer.append", "audio": "AAAA"}), 0.0)
+    session.from_app(json.dumps({"type": "response.create"}), 0.0)
+    [refusal] = session.actions()
+    assert isinstance(refusal, ToApp)
+
+
+def test_the_second_of_two_sessions_that_were_updated_is_shown_as_the_app_asked_for_it() -> None:
+    session = Session(ids=counter(), model="gpt-realtime", budget="$0.10")
+    session.from_service(json.dumps({"type": "session.created", "session": SESSION}), 0.0)
+    sent = [json.loads(action.raw) for action in session.actions() if isinstance(action, ToService)]
+    assert [message["type"] for message in sent] == ["session.update"]
+    closed = {"type": "server_vad", "create_response": False}
+    held = SESSION | {"audio": {"input": {"turn_detection": closed, "transcription": None}}}
+    session.from_service(json.dumps({"type": "session.updated", "session": held}), 0.0)
+    session.from_app(json.dumps({"type": "session.update", "session": {"type": "realtime", "speed": 1}}), 0.0)
+    list(session.actions())
+    session.from_service(json.dumps({"type": "session.updated", "session": held}), 0.0)
+    [told] = [action for action in session.actions() if isinstance(action, ToApp)]
+    assert json.loads(told.raw)["session"]["audio"]["input"]["turn_detection"]["create_response"] is True
+
+
+def test_near_the_end_of_a_budget_the_model_writes_no_summary_either() -> None:
+    book = script("summary:60:20", budget="9000 tokens", ack_timeout_s=60.0)
+    remembering = book.session._remembering  # pyright: ignore[reportPrivateUsage]
+    assert book << to_service("session.update")
+    remembering._summaries[1] = (Ask("What was said.", 100), 60.0)  # pyright: ignore[reportPrivateUsage]
+    book.session.summarise_inside(1, "Sum it up.", 0.0)
+    assert remembering.wanted(1) is None
+    assert list(book.session.actions()) == []

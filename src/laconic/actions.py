@@ -8,17 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from laconic import events as ev
+from laconic.budget import Unit
 from laconic.expectation import Expected
 from laconic.meter import Cost
 from laconic.usage import TranscriptionUsage, Usage
 
 __all__ = [
     "Action",
+    "BudgetEnded",
+    "BudgetWarned",
     "Charged",
     "CutOff",
     "EditFailed",
     "Forgot",
     "GhostTurn",
+    "Hangup",
+    "Lease",
     "MemoryTold",
     "Notice",
     "Summarise",
@@ -88,7 +93,7 @@ class Charged(Notice):
     usage: Usage | None
     cost: Cost
     kind: str
-    """`reply`, `out_of_band`, or `summary`."""
+    """`reply`, `out_of_band`, `summary`, or `goodbye` at the end of a budget."""
     expected: Expected | None = None
     """What we reckoned it would read, before its usage was seen; None where its beginning was not seen."""
 
@@ -126,6 +131,43 @@ class MemoryTold(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetWarned(Notice):
+    """Four fifths of a budget are used; told once."""
+
+    unit: Unit
+    spent: int
+    """In `unit`: 10⁻⁹ dollars, tokens or ms."""
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetEnded(Notice):
+    """The budget cannot pay for another reply: nothing that bills is sent any more."""
+
+    unit: Unit
+    spent: int
+    limit: int
+    what: str
+    """Why, in one sentence for a human."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """More of what is shared with others is wanted: answer with `session.leased`, also if there is no more."""
+
+    unit: Unit
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    """Close the app's socket, after what stands before this."""
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Summarise:
     """Have this text summarised, and answer with `session.summarised`; or, where no text model is at hand, have the
     realtime model do it with `session.summarise_inside`. The conversation goes on meanwhile."""
@@ -135,4 +177,4 @@ class Summarise:
     max_tokens: int
 
 
-Action = ToService | ToApp | Notice | Summarise
+Action = ToService | ToApp | Notice | Summarise | Lease | Hangup

@@ -1,7 +1,8 @@
 """Limits as a user writes them: `$2`, `$5/day`, `50000 tokens`, `30 min`, several with commas.
 
 A limit is a whole number of one unit, 10⁻⁹ dollars, tokens or milliseconds, so that spending adds up without
-rounding. A period (a day, a month) makes sense only where several sessions are counted together.
+rounding. A period (a day, a month) makes sense only where several sessions are counted together. A budget is what one
+session may use, and what becomes of the talk when it is used up; limiting.py makes it hold.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from fractions import Fraction
 from typing import Literal
 
 from laconic.errors import BadInput
+from laconic.meter import dollars
 
-__all__ = ["Limit", "Period", "Unit", "limits"]
+__all__ = ["Budget", "Limit", "Period", "Unit", "budget", "limits", "shown"]
 
 Unit = Literal["nanodollars", "tokens", "ms"]
 Period = Literal["day", "month"]
@@ -45,6 +47,54 @@ class Limit:
         number = _decimal(Fraction(self.amount, _PER[self.unit]))
         written = {"nanodollars": f"${number}", "tokens": f"{number} tokens", "ms": f"{number} min"}[self.unit]
         return written + (f"/{self.period}" if self.period else "")
+
+
+_GOODBYE = {
+    "en": "I am sorry, that is all the time we have for today. Goodbye, and take care!",
+    "ja": "申し訳ありませんが、今日はここまでです。ありがとうございました。",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What one session may use. BadInput for limits with a period, which a session alone cannot keep."""
+
+    limits: tuple[Limit, ...] = ()
+    shared: frozenset[Unit] = frozenset()
+    """Units of which there is only what the driver has leased to this session: what others use as well."""
+    end: Literal["stay", "close"] = "stay"
+    """Whether the app's socket stays open at the end, saying why nothing happens, or is closed."""
+    goodbye: bool | str = True
+    """Whether the model says goodbye at the end; a text is said in these words."""
+    lang: str = "en"
+    """The language of the goodbye, `en` or `ja`."""
+
+    def __post_init__(self) -> None:
+        for limit in self.limits:
+            if limit.period is not None:
+                raise BadInput(
+                    f"budget {limit} is for several sessions together; for one session leave out /{limit.period}",
+                    f"予算 {limit} は複数の会話に対するものです。一つの会話では /{limit.period} を付けないでください",
+                )
+
+    @property
+    def farewell(self) -> str | None:
+        """What is said at the end; None if nothing is."""
+        if isinstance(self.goodbye, str):
+            return self.goodbye
+        return _GOODBYE.get(self.lang, _GOODBYE["en"]) if self.goodbye else None
+
+
+def budget(spec: str | Budget) -> Budget:
+    """The budget a user wrote, or one already made. BadInput."""
+    return spec if isinstance(spec, Budget) else Budget(limits=limits(spec))
+
+
+def shown(amount: int, unit: Unit) -> str:
+    """An amount for a human: `$1.23`, `1,234 tokens`, `12.5 min`."""
+    if unit == "nanodollars":
+        return dollars(amount)
+    return f"{amount:,} tokens" if unit == "tokens" else f"{_decimal(Fraction(round(amount / 6_000), 10))} min"
 
 
 def limits(text: str) -> tuple[Limit, ...]:

@@ -124,7 +124,7 @@ class Auto:
             names, past.laws, past.rates, past.summary_rates, past.typical(), summary_tokens=self._summary_tokens
         )
         cheapest = min(costs.values(), default=0)
-        best = next(name for name in names if costs.get(name, 0) <= cheapest * (1 + _GAIN))
+        best = next(name for name in names if costs.get(name, 0) <= cheapest + abs(cheapest) * _GAIN)
         now = self._chosen.name if self._chosen is not None else None
         if now in names and costs.get(now, 0) <= cheapest * (1 + _GAIN):
             best = now

@@ -148,7 +148,10 @@ class Conversation:
 
     def _session(self, event: ev.SessionCreated | ev.SessionUpdated) -> None:
         self.dialect = dialect_of({"session": event.session}) or self.dialect
+        before = self._side("input").get("turn_detection")
         self.settings = session_to_ga(event.session)
+        if self._side("input").get("turn_detection") != before:
+            self.input.retuned()
         self.model = self.settings.get("model") or self.model
         self.input.bytes_per_ms = self._bytes_per_ms("input")
         self._output_bytes_per_ms = self._bytes_per_ms("output")

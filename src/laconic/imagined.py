@@ -225,7 +225,7 @@ def truncate(prompt: RunningPrompt, limit: int, ratio: float = 1.0) -> None:
     if _sum(prompt.items) <= limit:
         return
     left, surplus = _sum(prompt.items), list[Piece]()
-    for piece in islice(prompt, len(prompt) - 1):
+    for piece in islice(prompt, max(0, len(prompt) - 1)):
         if left <= limit * ratio:
             break
         left -= _sum(piece.tokens)

@@ -9,6 +9,7 @@ create carries the sound itself, as base64, which is measured and not decoded.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from laconic import events as ev
@@ -25,6 +26,7 @@ class _Create:
     item_id: str | None
     item_type: str
     sound_ms: int
+    item: Item
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class _Span:
 
     start: int
     end: int | None = None
+    unsure: int | None = None
+    """Where turn detection was changed while the user spoke: the turn may go on, or may have been given up."""
 
 
 class InputAudio:
@@ -64,9 +68,41 @@ class InputAudio:
         elif isinstance(event, ev.ConversationItemCreate):
             item = event.item
             kind = item.get("type", "message")
-            self._creates.append(_Create(event.event_id, item.get("id"), kind, self._sound_in(item)))
+            whole = Item.from_wire(item)
+            self._creates.append(_Create(event.event_id, item.get("id"), kind, self.sound_in(item), whole))
 
-    def _sound_in(self, item: Wire) -> int:
+    @property
+    def entering(self) -> Iterator[Item]:
+        """What the app has created and the service has not yet taken in; its sound is in `entering_ms`."""
+        return (create.item for create in self._creates)
+
+    @property
+    def entering_ms(self) -> int:
+        """Milliseconds of sound that will be in items the service has not added yet, as far as it is certain: what
+        was created or committed, and what the user is saying. What has not been heard yet as speech is not in it."""
+        commits = sum(max(0, end - start) for start, end in self._commits) / self.bytes_per_ms
+        ends = ((span, span.unsure if span.end is None else span.end) for span in self._spans.values())
+        spoken = sum((self.ms if end is None else end) - span.start for span, end in ends)
+        return int(commits) + max(0, spoken) + sum(create.sound_ms for create in self._creates)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the user is known to speak."""
+        return any(span.end is None and span.unsure is None for span in self._spans.values())
+
+    def retuned(self) -> None:
+        """Turn detection was changed: nobody knows what becomes of a turn in progress."""
+        for span in self._spans.values():
+            if span.end is None and span.unsure is None:
+                span.unsure = self.ms
+
+    @property
+    def uncommitted_ms(self) -> int:
+        """Milliseconds of sound sent since the last commit or clear."""
+        return int((self._received - self._committed) / self.bytes_per_ms)
+
+    def sound_in(self, item: Wire) -> int:
+        """Milliseconds of sound a created item carries with it."""
         total = 0
         for part in item.get("content") or ():
             if part.get("type") == "input_audio" and isinstance(part.get("audio"), str):
@@ -75,7 +111,9 @@ class InputAudio:
         return int(total / self.bytes_per_ms)
 
     def started(self, item_id: str, start_ms: int) -> None:
-        """Speech began that will become this item."""
+        """Speech began that will become this item. What had begun before and never ended was given up."""
+        for given_up in [other for other, span in self._spans.items() if span.unsure is not None and span.end is None]:
+            del self._spans[given_up]
         self._spans[item_id] = _Span(start_ms)
 
     def stopped(self, item_id: str, end_ms: int) -> int | None:

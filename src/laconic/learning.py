@@ -297,7 +297,7 @@ class _Cache:
                 self._counts.append(count)
         found: dict[str, object] = {"cache_block": self._divisor()}
         promised = promise.text + promise.audio
-        if promised:
+        if promised > 0:  # the base may be fitted below zero, and with it a short prompt
             share = min(1.0, (usage.cached_text + usage.cached_audio) / promised)
             self._hits, self._promises = 0.97 * self._hits + share, 0.97 * self._promises + 1
             self._rows += 1

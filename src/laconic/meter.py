@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from laconic.items import Wire
 from laconic.rates import Rates
 from laconic.usage import TranscriptionUsage, Usage
 
-__all__ = ["Charge", "Cost", "Meter", "Metered", "dollars", "price"]
+__all__ = ["Charge", "Cost", "Meter", "Metered", "dollars", "is_message", "price"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,11 @@ class Meter:
     def total(self) -> Cost:
         """Everything so far, without estimates."""
         return self._sum([self._settled, self.session_cost])
+
+    @property
+    def nanodollars(self) -> int:
+        """The sum of `total`, in 10⁻⁹ of the currency: cheaper to ask for than its lines."""
+        return self._settled.nanodollars + self.session_cost.nanodollars
 
     @property
     def estimated(self) -> Cost:
@@ -271,6 +277,12 @@ def price(usage: Usage, rates: Rates | None) -> Cost:
     charges = tuple(_tokens(what, count, each) for what, count, each in lines if count and each is not None)
     unpriced = any(count and each is None for _, count, each in lines)
     return Cost(charges, int(unpriced), rates.currency)
+
+
+def is_message(item: Wire) -> bool:
+    """Whether a created item is one that xAI bills as a message: calls' outputs and sound are not."""
+    parts = item.get("content") or ()
+    return item.get("type", "message") == "message" and all(part.get("type") != "input_audio" for part in parts)
 
 
 def dollars(nano: int, currency: str = "USD") -> str:

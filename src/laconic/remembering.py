@@ -89,6 +89,8 @@ class Remembering:
         self._planner = Planner()
         self._actions = actions
         self._wrote = wrote
+        self.respond: Callable[[ev.Raw, float], object] = lambda raw, _: actions.append(ToService(raw))
+        """Asks the service for a response, if whoever watches over a budget lets it."""
         self._pinned: set[str] = set()
         self._ours: set[str] = set()  # items we wrote, which the app never asked for
         self._unsupported: set[str] = set()
@@ -188,21 +190,21 @@ class Remembering:
         whole = ev.wire(raw)
         return text(whole | {"response": own | {"input": self.memory.input(self.past)}})
 
-    def _entered(self, event: ev.Event) -> None:
+    def _entered(self, event: ev.Event, now: float) -> None:
         """What the app sent entered, or was refused: a response that waited for it may be asked for now."""
         ours = isinstance(event, ev.ConversationItemAdded) and event.item.get("id") in self._ours
         made = isinstance(event, ev.ConversationItemAdded) and event.item.get("status") == "in_progress"
         if not ours and not made:
             self._entering = max(0, self._entering - 1)
         if self._entering == 0:
-            self._release()
+            self._release(now)
 
-    def _release(self) -> None:
+    def _release(self, now: float) -> None:
         raw, self._held_back, self._held_until = self._held_back, None, None
         self._entering = 0
         event = ev.read(raw) if raw is not None else None
         if isinstance(event, ev.ResponseCreate) and raw is not None:
-            self._actions.append(ToService(self.select(raw, event, 0.0) or raw))
+            self.respond(self.select(raw, event, now) or raw, now)
 
     def sounded(self, item_id: str) -> None:
         """Sound of a reply arrived."""
@@ -232,13 +234,13 @@ class Remembering:
             case _:
                 return False
 
-    def followed(self, event: ev.Event) -> None:
+    def followed(self, event: ev.Event, now: float) -> None:
         """The mirror has followed an event of the service."""
         if isinstance(event, _CONSIDERED):
             self._changed = True
         match event:
             case ev.ConversationItemAdded() | ev.Error():
-                self._entered(event)
+                self._entered(event, now)
             case ev.ConversationItemDeleted(item_id=item_id):
                 self._left(item_id)
             case ev.ResponseOutputAudioTranscriptDelta(item_id=item_id):
@@ -295,7 +297,7 @@ class Remembering:
     def expire(self, now: float) -> None:
         """Try unanswered edits again, or give them up; wait no longer for summaries that do not come."""
         if self._held_until is not None and self._held_until <= now:
-            self._release()
+            self._release(now)
         for ask_id in [ask_id for ask_id, (_, until) in self._summaries.items() if until <= now]:
             self.summarised(ask_id, None)
         self.reconsider()
@@ -314,8 +316,9 @@ class Remembering:
 
     # --- what is done ---------------------------------------------------------------------------------------------
 
-    def edit(self, now: float, *, awaited: bool) -> bool:
-        """Send what is due, if this is a moment for it. True if a response was asked for. `awaited`: one is coming."""
+    def edit(self, now: float, *, awaited: bool, frugal: bool = False) -> bool:
+        """Send what is due, if this is a moment for it. True if a response was asked for. `awaited`: one is coming.
+        `frugal`: no summary is asked for now."""
         if self._conversation.responding:
             return False
         for cut in self._playback.cuts(self._conversation):
@@ -331,13 +334,13 @@ class Remembering:
             self._planner.begin(Plan(frozenset({note_id}), self._rewrite(note_id)))
         for edit in self._planner.unsent(self._ready):
             self._send(edit, now)
-        for ask_id, ask in self._planner.asks():
+        for ask_id, ask in () if frugal else self._planner.asks():
             self._summaries[ask_id] = ask, now + _SUMMARY_S
             self._actions.append(Summarise(ask_id, ask.text, ask.max_tokens))
         asked, self._ask_again = self._ask_again, False
         if asked:
             again = text({"type": "response.create"})
-            self._actions.append(ToService(self.select(again, ev.ResponseCreate(), now) or again))
+            self.respond(self.select(again, ev.ResponseCreate(), now) or again, now)
         return asked
 
     def _ready(self, edit: Edit) -> bool:

@@ -19,16 +19,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from laconic import events as ev
 from laconic.actions import (
     Action,
+    BudgetEnded,
+    BudgetWarned,
     Charged,
     CutOff,
     EditFailed,
     Forgot,
     GhostTurn,
+    Hangup,
+    Lease,
     MemoryTold,
     Notice,
     Summarise,
@@ -39,6 +42,9 @@ from laconic.actions import (
 )
 from laconic.alternatives import Alternatives
 from laconic.asides import Asides
+from laconic.averages import Averages
+from laconic.budget import Budget, Unit
+from laconic.budget import budget as read_budget
 from laconic.conversation import Conversation
 from laconic.dialects import client_to_beta, server_to_beta
 from laconic.edits import Delete
@@ -46,23 +52,30 @@ from laconic.exchanges import Exchanges
 from laconic.expectation import Expectation, Foreseen
 from laconic.items import Wire
 from laconic.laws import Laws, prior
-from laconic.memory import Memory, memory
-from laconic.meter import Meter
+from laconic.limiting import Limiting
+from laconic.memory import Memory
+from laconic.memory import memory as read_memory
+from laconic.meter import Meter, is_message
 from laconic.owed import Owed
-from laconic.plans import Typical
 from laconic.rates import Rates, RateTable, load
 from laconic.remembering import Remembering, text
+from laconic.spending import Account
+from laconic.unlimited import Unlimited
 from laconic.usage import TranscriptionUsage, Usage
 from laconic.view import View
 from laconic.wishes import Wishes
 
 __all__ = [
     "Action",
+    "BudgetEnded",
+    "BudgetWarned",
     "Charged",
     "CutOff",
     "EditFailed",
     "Forgot",
     "GhostTurn",
+    "Hangup",
+    "Lease",
     "MemoryTold",
     "Notice",
     "Session",
@@ -76,30 +89,6 @@ __all__ = [
 _SHAPED_BY_DIALECT = (ev.SessionUpdate, ev.ConversationItemCreate, ev.ResponseCreate)
 
 
-@dataclass(slots=True)
-class _Told:
-    """Sums of what was said, for the average exchange."""
-
-    turns: int = 0
-    user_ms: int = 0
-    replies: int = 0
-    reply_audio: int = 0
-    reply_text: int = 0
-    instructions: str = ""
-
-    def typical(self) -> Typical:
-        """The average so far; what is usual elsewhere until four exchanges have been heard."""
-        if self.turns < 4 or self.replies < 4:
-            return Typical(instructions=self.instructions)
-        return Typical(
-            user_ms=self.user_ms // self.turns,
-            user_words=max(1, self.user_ms // self.turns * 27 // 10_000),  # 2.7 words a second (COST.md section 10)
-            reply_audio=self.reply_audio // self.replies,
-            reply_text=self.reply_text // self.replies,
-            instructions=self.instructions,
-        )
-
-
 class Session:
     """One conversation. See the module for how to drive it.
 
@@ -107,6 +96,7 @@ class Session:
     deployment's name. `ids` makes ids for the events we send, at most 32 characters, never the same twice.
     `ack_timeout_s`: how long the service may take to answer an edit before it is tried again, then given up.
     `laws`: how the service counts and caches, where it is known; else the prior of `service` and model.
+    `budget`: what the session may use, `"$2"` for instance; BadInput where that cannot hold.
     """
 
     def __init__(
@@ -120,6 +110,7 @@ class Session:
         service: str = "openai",
         summary_model: str | None = None,
         ack_timeout_s: float = 5.0,
+        budget: str | Budget | None = None,
     ) -> None:
         self.conversation = Conversation()
         self.exchanges = Exchanges()
@@ -135,7 +126,7 @@ class Session:
         self._expectation = Expectation(known)
         self.alternatives = Alternatives(known, self.meter.rates, summary_rates=self._find(summary_model))
         """What this conversation would have cost under other memories, and its floor."""
-        self._told = _Told()
+        self._told = Averages()
         self._ack_timeout_s = ack_timeout_s
         self._awaited_until: float | None = None
         self._began: float | None = None
@@ -144,7 +135,7 @@ class Session:
         self._remembering = Remembering(
             self.conversation,
             self.exchanges,
-            _memory(memory),
+            read_memory(memory),
             laws=known,
             ids=ids,
             ack_timeout_s=ack_timeout_s,
@@ -172,6 +163,11 @@ class Session:
             spell=text,
         )
         self._remembering.disputed = self._wishes.disputed
+        self._limiting: Limiting | Unlimited = Unlimited(known, self._create)
+        if budget is not None:
+            ours = (self.conversation, self.meter, self._rates, known, ids, self._actions)
+            self._limiting = Limiting(read_budget(budget), *ours, send=self._create, timeout_s=ack_timeout_s)
+        self._remembering.respond = self._limiting.ours
 
     def _find(self, model: str | None) -> Rates | None:
         return self._rates.find(model) if model else None
@@ -187,6 +183,16 @@ class Session:
         return self._expectation.responses
 
     @property
+    def account(self) -> Account | None:
+        """What is spent and left of the budget; None where there is none."""
+        return self._limiting.account
+
+    @property
+    def over(self) -> str | None:
+        """Why nothing that bills is sent any more; None while it is."""
+        return self._limiting.over
+
+    @property
     def memory(self) -> Memory:
         """The policy in force."""
         return self._remembering.memory
@@ -196,8 +202,7 @@ class Session:
     def from_service(self, raw: ev.Raw, now: float) -> None:
         """A message arrived from the service."""
         event = ev.read(raw)
-        if self._began is None:
-            self._began = now
+        self._began = now if self._began is None else self._began
         if isinstance(event, ev.ResponseOutputAudioDelta):  # most of the traffic, and it changes no decision
             self.conversation.read(event)
             self.exchanges.sounded(event.item_id)
@@ -218,14 +223,16 @@ class Session:
         entering = "" if entering in self.conversation else entering
         item = self.conversation.get(outcome.edit.item_id) if outcome is not None else None
         self.conversation.read(event)
-        if not hidden:
-            self._actions.append(ToApp(*self._view.tell(raw, event)))
+        told = None if hidden else self._limiting.shown(raw, event)
+        if told is not None:
+            self._actions.append(ToApp(*self._view.tell(told, event if told is raw else ev.read(told))))
         if entering and not self._remembering.is_ours(event):
             self._enter(entering)
         self._foresee(event)
         self._take_in(event, now, hidden=hidden)
-        self._remembering.followed(event)
+        self._remembering.followed(event, now)
         self._elapsed(now)
+        self._limiting.follow(event, now)
         if outcome is not None:
             if isinstance(outcome.edit, Delete) and outcome.edit.why in ("not heard", "empty", "drift"):
                 self.alternatives.left(outcome.edit.item_id)
@@ -235,7 +242,8 @@ class Session:
     def from_app(self, raw: ev.Raw, now: float) -> None:
         """A message arrived from the app, in GA's spelling; a beta service gets it in its own."""
         event = ev.read(raw)
-        if isinstance(event, ev.InputAudioBufferAppend) and not self._wishes.waiting:  # most of the traffic
+        plain = self._limiting.account is None and not self._wishes.waiting
+        if plain and isinstance(event, ev.InputAudioBufferAppend):  # most of the traffic
             self.conversation.said(event)
             self._actions.append(ToService(raw))
             return
@@ -243,17 +251,30 @@ class Session:
             self._pass_on(*message, now)
 
     def _pass_on(self, raw: ev.Raw, event: ev.Event, now: float) -> None:
-        self.conversation.said(event)
-        self._remembering.asked(event, now)
-        self._expectation.said(event)
         if isinstance(event, ev.ResponseCreate):
             self._expect_response(now)
             selected = self._remembering.select(raw, event, now)
             if selected is None:
                 return
-            raw = selected
-        elif isinstance(event, ev.ConversationItemCreate) and _is_text(event.item):
+            if not self._limiting.ask(selected, now):
+                self._awaited_until = None
+            return
+        allowed = self._limiting.from_app(raw, event, now)
+        if allowed is None:
+            return
+        self.conversation.said(event)
+        self._remembering.asked(event, now)
+        if isinstance(event, ev.ConversationItemCreate) and is_message(event.item):
             self.meter.message()
+        self._limiting.watch(event, now)
+        self._actions.append(ToService(self._spelled(allowed, event)))
+
+    def _create(self, raw: ev.Raw, now: float) -> None:
+        """Ask the service for a response."""
+        event = ev.read(raw)
+        self._expectation.said(event)
+        if not isinstance(event, ev.ResponseCreate) or (event.response or {}).get("conversation") != "none":
+            self._expect_response(now)
         self._actions.append(ToService(self._spelled(raw, event)))
 
     def _spelled(self, raw: ev.Raw, event: ev.Event) -> ev.Raw:
@@ -279,6 +300,11 @@ class Session:
                 self._pass_on(*message, now)
         self._edit(now)
 
+    def leased(self, unit: Unit, amount: int, now: float, *, last: bool = False) -> None:
+        """So much more may be used of what is shared with others; `last`: there will never be more than this."""
+        self._limiting.leased(unit, amount, now, last=last)
+        self._edit(now)
+
     def heard(self, item_id: str, ms: int, now: float, *, stopped: bool = False, content_index: int = 0) -> None:
         """The speaker has played this much of an item; `stopped`: and will play no more of it."""
         if self._remembering.heard(item_id, ms, stopped=stopped, content_index=content_index):
@@ -291,6 +317,7 @@ class Session:
         self._asides.expire(now)
         if self._awaited_until is not None and self._awaited_until <= now:
             self._awaited_until = None
+        self._limiting.tick(now)
         self._go_on(now)
 
     def pin(self, item_id: str) -> None:
@@ -309,16 +336,13 @@ class Session:
         self._edit(now)
 
     def summarise_inside(self, ask_id: int, instructions: str, now: float) -> None:
-        """Have the summary asked for by `Summarise` made by the realtime model itself, beside the conversation.
-
-        The app hears nothing of it. Where it cannot be had a notice says why, once, and nothing is deleted.
-        """
+        """Have the summary asked for by `Summarise` made by the realtime model itself, beside the conversation; the app
+        hears nothing of it. Where it cannot be had a notice says why, once, and nothing is deleted."""
         ask = self._remembering.wanted(ask_id)
-        if ask is not None:
-            raw = text(self._asides.ask(ask_id, ask.text, instructions, now))
-            event = ev.read(raw)
-            self._expectation.said(event)
-            self._actions.append(ToService(self._spelled(raw, event)))
+        if ask is not None and self._limiting.near:
+            self._remembering.summarised(ask_id, None)
+        elif ask is not None:
+            self._limiting.ours(text(self._asides.ask(ask_id, ask.text, instructions, now)), now)
 
     def why(self) -> str:
         """Why the conversation is remembered the way it is."""
@@ -342,7 +366,8 @@ class Session:
         """When to call `tick` next; None if there is nothing to wait for."""
         if self.ended:
             return None
-        waits = (self._remembering.deadline, self._owed.deadline, self._asides.deadline, self._awaited_until)
+        parts = (self._remembering, self._owed, self._asides, self._limiting)
+        waits = (self._awaited_until, *(part.deadline for part in parts))
         return min((wait for wait in waits if wait is not None), default=None)
 
     def unsettled(self, item_id: str) -> bool:
@@ -395,7 +420,11 @@ class Session:
         """Reckon what a response will read, and learn from what it is reported to have read."""
         self._foreseen = self._expectation.read(event, self.conversation)
         if self._foreseen is not None and self._foreseen.usage is not None:
-            self._remembering.past.laws = self.alternatives.laws = self.laws
+            self._rule(self.laws)
+
+    def _rule(self, laws: Laws) -> None:
+        self._remembering.past.laws = self.alternatives.laws = laws
+        self._limiting.laws = laws
 
     def _elapsed(self, now: float) -> None:
         if self._began is not None:
@@ -417,7 +446,8 @@ class Session:
             stranger = prior("", "")
             laws = next((laws for laws in known if laws != stranger), stranger)
             if laws != self.laws:
-                self._expectation.laws = self._remembering.past.laws = self.alternatives.laws = laws
+                self._expectation.laws = laws
+                self._rule(laws)
         settings = self.conversation.settings
         self.alternatives.configured(settings.get("instructions"), settings.get("tools") or ())
         self._told.instructions = settings.get("instructions") or ""
@@ -433,6 +463,7 @@ class Session:
         cost = self.meter.transcription(event.item_id, usage, item.audio_ms if item else 0)
         self.alternatives.transcribed(event.item_id, event.transcript, cost)
         self._actions.append(Transcribed(event.item_id, usage, cost))
+        self._limiting.transcribed(event.item_id, usage, priced=not cost.unknown)
 
     def _count_response(self, event: ev.ResponseDone) -> None:
         response = event.response
@@ -441,9 +472,11 @@ class Session:
         usage = Usage.from_wire(response.get("usage"), top_level=event.usage)
         ours = out_of_band and "laconic" in (response.get("metadata") or {})  # a summary made in the session itself
         kind = "summary" if ours else "out_of_band" if out_of_band else "reply"
+        kind = self._limiting.kind(response_id) or kind
         cost = self.meter.response(response_id, status, usage, kind=kind)
         expected = self._foreseen.expected if self._foreseen is not None else None
         self._actions.append(Charged(response_id, status, usage, cost, kind, expected))
+        self._limiting.counted(event, usage)
         if out_of_band and not ours:
             self.alternatives.aside(cost)
         if out_of_band:
@@ -462,15 +495,6 @@ class Session:
     # --- forgotten -------------------------------------------------------------------------------------------
 
     def _edit(self, now: float) -> None:
-        if not self.ended and self._remembering.edit(now, awaited=self._awaited_until is not None):
+        awaited, frugal = self._awaited_until is not None, self._limiting.near
+        if not self.ended and self._remembering.edit(now, awaited=awaited, frugal=frugal):
             self._expect_response(now)
-
-
-def _memory(spec: str | Memory) -> Memory:
-    return memory(spec)
-
-
-def _is_text(item: Wire) -> bool:
-    """Whether a created item is one that xAI bills as a message: calls' outputs and sound are not."""
-    parts = item.get("content") or ()
-    return item.get("type", "message") == "message" and all(part.get("type") != "input_audio" for part in parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from laconic.actions import Notice
+from laconic.budget import Budget, Unit, limits
 from laconic.client.summaries import Writer
 from laconic.client.summarise import Summary
 from laconic.errors import Unreachable
 from laconic.events import Raw
-from laconic.gateway.books import NO_BOOKS, Books, Row
+from laconic.gateway.books import NO_BOOKS, UNLIMITED, Allowance, Books, Row
 from laconic.gateway.pump import Bounds, Pump
 from laconic.gateway.relay import Entry, Relay
 from laconic.gateway.sockets import Closed
@@ -72,16 +73,37 @@ class Slow:
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
+        self.reserves: list[Mapping[str, int] | None] = []
         self.allowed = asyncio.Event()
 
-    async def write(self, rows: Sequence[Row]) -> None:
+    async def write(self, rows: Sequence[Row], *, reserve: Mapping[str, int] | None = None) -> None:
         await self.allowed.wait()
         self.rows += rows
+        self.reserves.append(reserve)
 
 
 class Broken:
-    async def write(self, rows: Sequence[Row]) -> None:
+    async def write(self, rows: Sequence[Row], *, reserve: Mapping[str, int] | None = None) -> None:
         raise Unreachable("the ledger does not answer; look at its disk")
+
+
+class Purse:
+    """Something shared with others: what was asked of it, and what it gives."""
+
+    units: frozenset[Unit] = frozenset({"nanodollars"})
+
+    def __init__(self, *gifts: tuple[int, bool] | Unreachable) -> None:
+        self.gifts = list(gifts)
+        self.asked: list[tuple[str, int, Mapping[str, int] | None]] = []
+
+    async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
+        self.asked.append((unit, amount, reserve))
+        gift = self.gifts.pop(0) if self.gifts else (0, True)
+        if isinstance(gift, Unreachable):
+            raise gift
+        return gift
+
+    async def close(self) -> None: ...
 
 
 class Sitting:
@@ -95,11 +117,17 @@ class Sitting:
         bounds: Bounds | None = None,
         writer: Writer | None = None,
         ack_timeout_s: float = 5.0,
+        budget: Budget | None = None,
+        allowance: Allowance = UNLIMITED,
     ) -> None:
         ids = count(1)
         self.app, self.service = Wire(), Wire()
         self.session = Session(
-            ids=lambda: f"laconic_{next(ids)}", memory=memory, model="gpt-realtime", ack_timeout_s=ack_timeout_s
+            ids=lambda: f"laconic_{next(ids)}",
+            memory=memory,
+            model="gpt-realtime",
+            ack_timeout_s=ack_timeout_s,
+            budget=budget,
         )
         self.noticed: list[Notice] = []
         relay = Relay(self.session, Entry("sess_1", "default", "gpt-realtime"), utc=lambda: datetime.now(UTC))
@@ -110,6 +138,7 @@ class Sitting:
             books=books,
             bounds=bounds,
             writer=writer,
+            allowance=allowance,
             now=asyncio.get_running_loop().time,
             watch=self.noticed.extend,
         )
@@ -338,6 +367,59 @@ async def test_whoever_watches_is_told() -> None:
     sitting.exchange(1)
     await until(lambda: sitting.noticed)
     assert type(sitting.noticed[0]).__name__ == "Charged"
+    await sitting.end()
+
+
+# --- budgets -----------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_shared_is_asked_for_and_then_used() -> None:
+    purse = Purse((10**9, False))
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
+    await until(lambda: sitting.app.sent)
+    sitting.app.says({"type": "response.create", "response": {"output_modalities": ["text"]}})
+    await until(lambda: "response.create" in sitting.service.names)
+    assert purse.asked[0][0] == "nanodollars"
+    assert purse.asked[0][2] is not None
+    await sitting.end()
+
+
+async def test_where_nothing_is_left_nothing_is_sent() -> None:
+    purse = Purse((0, True))
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
+    await until(lambda: sitting.app.sent)
+    sitting.app.says({"type": "response.create"})
+    await until(lambda: "error" in sitting.app.names)
+    assert "response.create" not in sitting.service.names
+    await sitting.end()
+
+
+async def test_a_database_that_does_not_answer_is_a_no() -> None:
+    purse = Purse(Unreachable("the database does not answer"))
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse, ack_timeout_s=0.05)
+    await until(lambda: sitting.app.sent)
+    sitting.app.says({"type": "response.create"})
+    await until(lambda: purse.asked)
+    assert "response.create" not in sitting.service.names
+    await sitting.end()
+
+
+async def test_a_budget_that_ends_by_closing_tells_why_before() -> None:
+    sitting = Sitting(budget=Budget(limits=limits("1 tokens"), end="close", goodbye=False))
+    sitting.app.says({"type": "response.create"})
+    await sitting.over()
+    assert "error" in sitting.app.names
+    assert sitting.app.closed is not None
+    assert "response.create" not in sitting.service.names
+
+
+async def test_the_books_are_told_what_may_be_under_way() -> None:
+    books = Slow()
+    books.allowed.set()
+    sitting = Sitting(books=books, budget=Budget(limits=limits("$2")))
+    sitting.exchange(1)
+    await until(lambda: "response.done" in sitting.app.names)
+    assert books.reserves == [{"nanodollars": 0, "tokens": 0}]
     await sitting.end()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from laconic.budget import limits
 from laconic.errors import BadInput, NoKey
 from laconic.gateway.pump import Bounds
 from laconic.gateway.routes import Route, Routes, read_routes
@@ -49,6 +50,18 @@ def test_the_model_the_app_asked_for_is_asked_for_unless_the_route_names_one() -
     env = {"OPENAI_API_KEY": "sk-o"}
     assert Route().endpoint("gpt-realtime", env=env, simulator=None).url.endswith("?model=gpt-realtime")
     assert Route(model="gpt-realtime-mini").endpoint("x", env=env, simulator=None).url.endswith("=gpt-realtime-mini")
+
+
+def test_of_several_budgets_the_tightest_holds() -> None:
+    assert Route().allowed((), frozenset()) is None
+    both = Route(budget="$2, 30 min").allowed(limits("$1, 500 tokens"), frozenset({"tokens"}))
+    assert both is not None
+    assert [str(limit) for limit in both.limits] == ["$1", "30 min", "500 tokens"]
+    assert both.shared == {"tokens"}
+    assert both.goodbye is True
+    said = Route(goodbye="Bye.", budget_end="close").allowed((), frozenset({"ms"}))
+    assert said is not None
+    assert (said.goodbye, said.end) == ("Bye.", "close")
 
 
 def test_a_call_is_joined_in_a_models_place() -> None:
@@ -126,6 +139,7 @@ def test_callers_are_written_down_where_the_route_says_so() -> None:
         ("[[route]]\n[[route]]\nbudget = '2 beers'", "route 2: budget cannot be used: budget '2 beers'"),
         ("[[route]]\nbudget = '$2/day'", "route 1: budget cannot be used"),
         ("[[route]]\ndialect = 'gamma'", 'route 1: dialect has to be "ga" or "beta"'),
+        ("[[route]]\nbudget_end = 'bang'", 'route 1: budget_end has to be "stay" or "close"'),
         ("[[route]]\nlimits = 3", "route 1: limits has to be a table of messages_s, burst and idle_s"),
         (
             "[[route]]\n[route.limits]\nidle = 3",

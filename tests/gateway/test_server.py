@@ -21,8 +21,9 @@ from websockets.typing import Subprotocol
 from laconic.budget import limits
 from laconic.errors import Unreachable
 from laconic.gateway.admission import Admission
+from laconic.gateway.keys import Key
 from laconic.gateway.ledger import Wanted
-from laconic.gateway.office import open_office
+from laconic.gateway.office import Office, open_office
 from laconic.gateway.pump import Bounds
 from laconic.gateway.routes import Route, Routes
 from laconic.gateway.secrets import Secrets
@@ -224,6 +225,36 @@ async def test_a_used_up_budget_is_told_as_services_do(tmp_path: Path) -> None:
             assert events[0]["error"]["code"] == "insufficient_quota"
             assert "used up" in events[0]["error"]["message"]
             assert code == 3000
+
+
+async def test_a_keys_budget_holds_through_the_door(tmp_path: Path) -> None:
+    """What a session takes of it is leased, and given back; then there is no more."""
+    async with open_office(f"sqlite:///{tmp_path}/ledger.db", load()) as office:
+        key, secret = await office.keys.create("ann", budgets=limits("20000 tokens/day"), session_budget=limits("$1"))
+        admission = Admission(office.keys, Secrets(b"x" * 32))
+        async with to_stand_in(*["Yes."] * 5, admission=admission, office=office) as (door, _):
+            async with door.connect(additional_headers={"Authorization": f"Bearer {secret}"}) as ws:
+                assert (await ask(ws, "Is it?"))["response"]["status"] == "completed"
+            await door.empty()
+            await until_none_is_held(office, key)
+        [standing] = await office.limits.standings(key)
+        assert 0 < standing.used < 1_000
+
+
+async def until_none_is_held(office: Office, key: Key) -> None:
+    async with asyncio.timeout(10):
+        while (await office.limits.standings(key))[0].held:  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.01)
+
+
+async def test_a_routes_budget_ends_a_conversation_and_says_why() -> None:
+    route = {"budget": "600 tokens", "budget_end": "close", "goodbye": "Bye."}
+    async with to_stand_in(*["Yes."] * 50, route=route) as (door, _), door.connect() as ws:
+        with suppress(ConnectionClosed):
+            for _ in range(50):
+                await ask(ws, "Is it?")
+        assert ws.close_code is not None
+        await door.empty()
 
 
 async def test_client_secrets_open_the_door_for_a_browser() -> None:

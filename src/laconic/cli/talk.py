@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from laconic import recording
+from laconic.budget import Budget, limits
 from laconic.cli.rates import rate_table
 from laconic.cli.session_flags import add_session_flags, session_settings
 from laconic.cli.talk_sound import Sound, add_sound_flags, choose_sound, print_devices
@@ -144,6 +145,9 @@ def _plan(args: argparse.Namespace, env: Mapping[str, str]) -> _Plan:
     if not stand_in:
         there = _endpoint(service, settings, model, env)
         model, chat = there.model, _chat(there, settings, env)
+    budget = None
+    if settings.budget is not None:
+        budget = Budget(limits=limits(settings.budget), end="close", lang=words.lang)
     numbers, run_id = count(1), uuid4().hex[:12]
     session = Session(
         ids=lambda: f"laconic_{run_id}_{next(numbers)}",
@@ -152,6 +156,7 @@ def _plan(args: argparse.Namespace, env: Mapping[str, str]) -> _Plan:
         rates=rate_table(args.rates),
         laws=load_laws(*named(service, model=model, deployment=settings.deployment, env=env)),
         service=provider(service),
+        budget=budget,
         summary_model=DEFAULT_TEXT_MODEL if stand_in else chat.model if chat is not None else model,
     )
     clock = Clock(args.pace)

@@ -71,6 +71,11 @@ SETTINGS: tuple[Setting, ...] = (
         "remember",
         "what auto has to remember: words (every one), gist (the default), or a number of exchanges",
     ),
+    Setting(
+        "budget",
+        'the most a talk may use: "$2", "50000 tokens", "30 min", several with commas between them; '
+        "before it is used up the model says goodbye",
+    ),
     Setting("summary_model", "the text model that writes summaries (default: a cheap one of the same service)"),
     Setting("currency", "show money in this currency: JPY, EUR, … (its code)"),
     Setting("per_usd", "how many of it a dollar is, such as 155", float),
@@ -123,6 +128,7 @@ class SessionSettings:
     dialect: Dialect | None = None
     memory: str | None = None
     remember: str | None = None
+    budget: str | None = None
     summary_model: str | None = None
     currency: str | None = None
     per_usd: float | None = None

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from laconic.budget import Unit
 from laconic.meter import Charge
 
-__all__ = ["NO_BOOKS", "Allowance", "Books", "Row", "Unlimited"]
+__all__ = ["NO_BOOKS", "UNLIMITED", "Allowance", "Books", "Row", "Unlimited"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +55,23 @@ class Row:
 class Books(Protocol):
     """Where the rows go."""
 
-    async def write(self, rows: Sequence[Row]) -> None:
-        """Keep these rows; they are durable when this returns. A row that is there already is not written twice."""
+    async def write(self, rows: Sequence[Row], *, reserve: Mapping[str, int] | None = None) -> None:
+        """Keep these rows; they are durable when this returns. A row that is there already is not written twice.
+
+        `reserve`: how much, by unit, their session may have under way without a row for it."""
         ...
 
 
 class Allowance(Protocol):
     """What one session may use of the limits it shares with others."""
 
-    async def lease(self, unit: str, amount: int) -> tuple[int, bool]:
-        """So much more may be used, and whether there is no more than that."""
+    @property
+    def units(self) -> frozenset[Unit]:
+        """The units in which something is shared."""
+        ...
+
+    async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
+        """So much more may be used, and whether there is no more than that. `reserve` as in `Books.write`."""
         ...
 
     async def close(self) -> None: ...
@@ -72,16 +80,19 @@ class Allowance(Protocol):
 class NoBooks:
     """Nothing is kept."""
 
-    async def write(self, rows: Sequence[Row]) -> None: ...
+    async def write(self, rows: Sequence[Row], *, reserve: Mapping[str, int] | None = None) -> None: ...
 
 
 class Unlimited:
     """Nothing is limited."""
 
-    async def lease(self, unit: str, amount: int) -> tuple[int, bool]:
+    units: frozenset[Unit] = frozenset()
+
+    async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
         return amount, False
 
     async def close(self) -> None: ...
 
 
 NO_BOOKS = NoBooks()
+UNLIMITED = Unlimited()

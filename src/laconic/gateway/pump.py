@@ -19,10 +19,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from laconic.actions import Notice
+from laconic.actions import Lease, Notice
 from laconic.client.summaries import Summaries, Writer
+from laconic.errors import LaconicError
 from laconic.events import Raw
-from laconic.gateway.books import NO_BOOKS, Books
+from laconic.gateway.books import NO_BOOKS, UNLIMITED, Allowance, Books
 from laconic.gateway.relay import Batch, Relay
 from laconic.gateway.sockets import Closed, Socket, sendable
 
@@ -86,6 +87,7 @@ class Pump:
         relay: Relay,
         *,
         books: Books = NO_BOOKS,
+        allowance: Allowance = UNLIMITED,
         writer: Writer | None = None,
         bounds: Bounds | None = None,
         now: Callable[[], float],
@@ -93,6 +95,8 @@ class Pump:
     ) -> None:
         self._app, self._service, self._relay = app, service, relay
         self._books = books
+        self._allowance = allowance
+        self._leasing: set[asyncio.Task[None]] = set()
         self._bounds = bounds or Bounds()
         self._now = now
         self._watch = watch
@@ -130,6 +134,7 @@ class Pump:
             return closed
         finally:
             await self._written()
+            tasks = (*tasks, *self._leasing)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -232,6 +237,12 @@ class Pump:
             self._to_app.put(batch.to_app)
         for ask in batch.asks:
             self._summaries.ask(ask)
+        for lease in batch.leases:
+            task = asyncio.create_task(self._lease(lease), name="gateway: lease")
+            self._leasing.add(task)
+            task.add_done_callback(self._leasing.discard)
+        if batch.hangup is not None:
+            self.hang_up(batch.hangup.code, batch.hangup.reason)
         if batch.notices and self._watch is not None:
             self._watch(batch.notices)
         due = self._relay.deadline
@@ -246,10 +257,18 @@ class Pump:
         try:
             async with self._writing:
                 if batch.rows:
-                    await self._books.write(batch.rows)
+                    await self._books.write(batch.rows, reserve=self._relay.reserve)
                 self._to_app.put(batch.to_app)
         finally:
             self._behind -= 1
+
+    async def _lease(self, wanted: Lease) -> None:
+        """Ask for more of what is shared. No answer is a no, for a while."""
+        granted, last = 0, False
+        with suppress(LaconicError):  # the rows' writing fails too, and tells
+            granted, last = await self._allowance.lease(wanted.unit, wanted.amount, reserve=self._relay.reserve)
+        self._relay.session.leased(wanted.unit, granted, self._now(), last=last)
+        self._stirred.set()
 
     async def _queue(self, raw: Raw) -> None:
         """Sound that has to wait for the ledger: it comes after what its reply's beginning is the bill for."""
@@ -276,7 +295,9 @@ class Pump:
         if isinstance(closed, _Ours):
             if closed.__cause__ is not None:
                 self._to_app.put([error_event("server_error", "gateway_error", "The gateway cannot go on.")])
-                await self._to_app.flush()
+            with suppress(TimeoutError):  # an app that does not read shall not keep us
+                async with asyncio.timeout(_SETTLE_S):
+                    await self._to_app.flush()
             await self._app.close(closed.code, closed.reason)
         if self._relay.session.conversation.responding and not reading.done():
             self._relay.session.from_app(b'{"type":"response.cancel"}', self._now())

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from laconic.actions import Action, Charged, Notice, Summarise, ToApp, ToService, Transcribed
+from laconic.actions import Action, Charged, Hangup, Lease, Notice, Summarise, ToApp, ToService, Transcribed
 from laconic.dialects import Dialect
 from laconic.events import Raw, ResponseOutputAudioDelta
 from laconic.gateway.books import Row
@@ -24,6 +24,7 @@ from laconic.items import Wire
 from laconic.meter import Cost
 from laconic.recording import Sender
 from laconic.session import Session
+from laconic.worst_case import Spend
 
 __all__ = ["Batch", "Entry", "Recorder", "Relay", "Translation"]
 
@@ -58,6 +59,10 @@ class Batch:
     to_app: list[Raw] = field(default_factory=list[Raw])
     asks: list[Summarise] = field(default_factory=list[Summarise])
     notices: list[Notice] = field(default_factory=list[Notice])
+    leases: list[Lease] = field(default_factory=list[Lease])
+    """To be asked for; the answer is the session's (`session.leased`)."""
+    hangup: Hangup | None = None
+    """To be done when `to_app` has been sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class Relay:
         self._translation = translation
         self._record = record
         self._nameless = 0
+        self._estimated = Spend()
 
     # --- what arrives ----------------------------------------------------------------------------------------
 
@@ -143,6 +149,14 @@ class Relay:
         return self.session.deadline
 
     @property
+    def reserve(self) -> Mapping[str, int] | None:
+        """How much may be used at most by what is under way now; None where there is no budget."""
+        account = self.session.account
+        if account is None:
+            return None
+        return {"nanodollars": account.spoken_for.nanodollars, "tokens": account.spoken_for.tokens}
+
+    @property
     def quiet(self) -> bool:
         """Whether nobody is speaking and nothing is being answered: a moment at which one may hang up."""
         conversation = self.session.conversation
@@ -177,6 +191,10 @@ class Relay:
                     batch.notices.append(action)
                 case Summarise():
                     batch.asks.append(action)
+                case Lease():
+                    batch.leases.append(action)
+                case Hangup():
+                    batch.hangup = action
                 case Notice():
                     batch.notices.append(action)
         self._drop_what_is_not_needed()
@@ -222,7 +240,20 @@ class Relay:
             key=self.entry.key,
             labels=self.entry.labels,
             user=self.entry.user,
+            at_most=self._at_most() if cost.unknown else {},
         )
+
+    def _at_most(self) -> dict[str, int]:
+        """What the budget has put down for what nobody reported, since the last row that says so."""
+        account = self.session.account
+        if account is None:
+            return {}
+        before, self._estimated = self._estimated, account.estimated
+        more = {
+            "nanodollars": self._estimated.nanodollars - before.nanodollars,
+            "tokens": self._estimated.tokens - before.tokens,
+        }
+        return {unit: amount for unit, amount in more.items() if amount > 0}
 
     @property
     def _model(self) -> str:

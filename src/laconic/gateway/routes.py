@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from laconic.budget import limits
+from laconic.budget import Budget, Limit, Unit, budget, limits
 from laconic.client.chat_endpoints import ChatEndpoint, chat_endpoint
 from laconic.client.endpoints import Endpoint, endpoint
 from laconic.client.summaries import Writer, written_by
@@ -54,6 +54,11 @@ class Route:
     key_env: str | None = None
     memory: str = "auto"
     budget: str | None = None
+    """Of each session."""
+    budget_end: Literal["stay", "close"] = "stay"
+    """Whether the app's socket stays open when the budget is used up, saying why nothing happens, or is closed."""
+    goodbye: str | None = None
+    """What is said then, word for word; None: a goodbye in English."""
     summary_model: str | None = None
     """None: the cheapest text model at the same service, and where none is known the realtime model itself."""
     transcription: str | None = None
@@ -66,6 +71,21 @@ class Route:
             return granted
         ours: Wire = {"audio": {"input": {"transcription": {"model": self.transcription}}}}
         return _merged({"type": "realtime", **ours}, session_to_ga(granted or {}))
+
+    def allowed(self, beside: Sequence[Limit], shared: frozenset[Unit]) -> Budget | None:
+        """What a session of this route may use. `beside`: what limits it, too; `shared`: units it has to lease."""
+        tightest: dict[Unit, Limit] = {}
+        for limit in (*(limits(self.budget) if self.budget is not None else ()), *beside):
+            known = tightest.get(limit.unit)
+            tightest[limit.unit] = limit if known is None or limit.amount < known.amount else known
+        if not tightest and not shared:
+            return None
+        return Budget(
+            limits=tuple(tightest.values()),
+            shared=shared,
+            end=self.budget_end,
+            goodbye=True if self.goodbye is None else self.goodbye,
+        )
 
     def fits(self, model: str) -> bool:
         return any(fnmatchcase(model, pattern) for pattern in self.models)
@@ -159,7 +179,7 @@ class Routes:
         for route in self._routes:
             memory(route.memory)
             if route.budget is not None:
-                _session_budget(route.budget)
+                budget(route.budget)
             there = route.endpoint(
                 route.model or route.models[0].strip("*?") or None,
                 env=env,
@@ -181,6 +201,8 @@ _TEXTS = (
     "key_env",
     "memory",
     "budget",
+    "budget_end",
+    "goodbye",
     "summary_model",
     "transcription",
 )
@@ -234,7 +256,9 @@ def _route(path: Path, number: int, table: Any) -> Route:
         given["models"] = tuple(models)
     if given.get("dialect", "ga") not in get_args(Dialect):
         raise wrong("dialect", 'has to be "ga" or "beta"')
-    for key, read in (("memory", memory), ("budget", _session_budget)):
+    if given.get("budget_end", "stay") not in ("stay", "close"):
+        raise wrong("budget_end", 'has to be "stay" or "close"')
+    for key, read in (("memory", memory), ("budget", budget)):
         if key in given:
             try:
                 read(given[key])
@@ -243,13 +267,6 @@ def _route(path: Path, number: int, table: Any) -> Route:
     if "limits" in wire:
         given["bounds"] = _bounds(wire["limits"], wrong)
     return Route(**given)
-
-
-def _session_budget(text: str) -> None:
-    """Complain of what a session cannot keep. BadInput."""
-    for limit in limits(text):
-        if limit.period is not None:
-            raise BadInput(f"{limit} is for several sessions together; give it to a key, or leave out /{limit.period}")
 
 
 def _bounds(found: Any, wrong: Any) -> Bounds:

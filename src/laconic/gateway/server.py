@@ -16,7 +16,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from uuid import uuid4
@@ -28,7 +28,7 @@ from laconic.client.endpoints import Endpoint, provider
 from laconic.errors import LaconicError, Refused
 from laconic.gateway.admission import Admission, Guest
 from laconic.gateway.asked import BETA_PATHS, PATHS, Asked, asked, keys_offered, same_origin
-from laconic.gateway.books import NO_BOOKS
+from laconic.gateway.books import NO_BOOKS, UNLIMITED, Allowance
 from laconic.gateway.call_doors import CallDoors
 from laconic.gateway.calls import Calls, Dial
 from laconic.gateway.eyes import Eyes, Look
@@ -53,6 +53,18 @@ _RETRY_S = "10"
 
 Told = Callable[[str], None]
 """Takes a line for the gateway's owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Somebody who came in: what for, and what they may use."""
+
+    name: str
+    """The session's."""
+    route: Route
+    wants: Asked
+    guest: Guest
+    share: Allowance
 
 
 class Gateway:
@@ -267,7 +279,7 @@ class Gateway:
             await self._fail(app, error)
             return
         try:
-            await self._relayed(name, app, route, wants, guest, dial)
+            await self._relayed(app, dial, _Visit(name, route, wants, guest, share or UNLIMITED))
         finally:
             if share is not None:
                 await self._give_back(share)
@@ -287,8 +299,9 @@ class Gateway:
         await app.send(error_event("server_error", "service_unreachable", message))
         await app.close(1011, "service unreachable")
 
-    async def _relayed(self, name: str, app: Socket, route: Route, wants: Asked, guest: Guest, dial: Dial) -> None:
+    async def _relayed(self, app: Socket, dial: Dial, visit: _Visit) -> None:
         """One session for which everything is granted: dial, and carry."""
+        name, route, wants, guest = visit.name, visit.route, visit.wants, visit.guest
         try:
             there = route.endpoint(wants.model, env=self._env, simulator=self._simulator, beside=wants.beside)
             began = time.monotonic()
@@ -309,7 +322,7 @@ class Gateway:
         look = self._eyes.session(
             name, route=route.name, model=model, provider=provider(there.url), key=key, connect_s=connect_s
         )
-        pump = self._pump(name, look.app(app), look.service(service), route, there, wants, guest, chat, look)
+        pump = self._pump(look.app(app), look.service(service), visit, there, chat, look)
         await self._sit(name, pump, look)
 
     async def _sit(self, name: str, pump: Pump, look: Look) -> None:
@@ -328,17 +341,9 @@ class Gateway:
             look.closed(closed)
 
     def _pump(
-        self,
-        name: str,
-        app: Socket,
-        service: Socket,
-        route: Route,
-        there: Endpoint,
-        wants: Asked,
-        guest: Guest,
-        chat: ChatEndpoint | None,
-        look: Look,
+        self, app: Socket, service: Socket, visit: _Visit, there: Endpoint, chat: ChatEndpoint | None, look: Look
     ) -> Pump:
+        name, route, wants, guest = visit.name, visit.route, visit.wants, visit.guest
         numbers = count(1)
         prefix = f"laconic_{name[-12:]}"
         session = Session(
@@ -348,6 +353,7 @@ class Gateway:
             rates=self._rates,
             service=provider(there.url),
             summary_model=chat.model if chat is not None else there.model,
+            budget=route.allowed(guest.key.session_budget if guest.key is not None else (), visit.share.units),
         )
         entry = Entry(
             session=name,
@@ -372,6 +378,7 @@ class Gateway:
             service,
             relay,
             books=self._office.ledger if self._office is not None else NO_BOOKS,
+            allowance=visit.share,
             writer=route.writer(chat),
             bounds=route.bounds,
             now=loop.time,

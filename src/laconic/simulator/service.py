@@ -398,6 +398,8 @@ class Service:
     def _idle_timeout(self) -> None:
         self._idle_at = None
         detection = self._ears.detection or {}
+        if not detection.get("idle_timeout_ms"):  # switched off meanwhile
+            return
         start_ms, end_ms, pcm = self._ears.idle_sound(detection["idle_timeout_ms"])
         item_id = self._ids("item")
         span = {"audio_start_ms": start_ms, "audio_end_ms": end_ms, "item_id": item_id}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from laconic.budget import shown as amount_of
 from laconic.choosing import Auto
 from laconic.currencies import DOLLARS, Currency, money
 from laconic.meter import Charge, Cost, Metered
@@ -67,6 +68,10 @@ class Bill:
         row = [words("bill", cost=amount(meter.total, words, self._currency), reply=latest)]
         if replies and line.saved is not None:
             row.append(words("bill_saved", saved=money(line.saved, line.currency)))
+        account = self._session.account
+        if account is not None:
+            unit = account.tightest
+            row.append(words("bill_left", left=amount_of(max(0, account.limit(unit) - account.spent(unit)), unit)))
         if line.per_hour is not None and not line.unknown:
             row.append(words("bill_pace", per_hour=money(line.per_hour, line.currency)))
         shown = words("between").join(row)

@@ -19,10 +19,21 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, cast
 
 from laconic import events as ev
+from laconic.budget import shown
 from laconic.conversation import Conversation
 from laconic.folding import HEADING
 from laconic.items import Item
-from laconic.session import CutOff, EditFailed, Forgot, GhostTurn, MemoryTold, Notice, Unsupported
+from laconic.session import (
+    BudgetEnded,
+    BudgetWarned,
+    CutOff,
+    EditFailed,
+    Forgot,
+    GhostTurn,
+    MemoryTold,
+    Notice,
+    Unsupported,
+)
 from laconic.terminal.columns import clip, width_of, wrap
 from laconic.terminal.reasons import reason
 from laconic.terminal.words import Words, seconds
@@ -140,6 +151,10 @@ class Page:
                     line.cut = line.complete = True
             case GhostTurn():
                 self.note(say("ghost_turn"))
+            case BudgetWarned(unit, spent, limit):
+                self.note(say("budget_warned", spent=shown(spent, unit), limit=shown(limit, unit)))
+            case BudgetEnded(unit, _, limit):
+                self.note(say("budget_ended", limit=shown(limit, unit)))
             case EditFailed():
                 self.note(say("edit_failed", kind=notice.kind, why=notice.why))
             case Unsupported():

@@ -47,6 +47,15 @@ TABLE: dict[str, tuple[str, str]] = {
         "you paused and went on before an answer: still the same exchange",
         "間を置いて返事の前に続けたため、同じ往復として数えます",
     ),
+    "budget_warned": (
+        "{spent} of the budget of {limit} are used; the talk will end when the rest is",
+        "予算{limit}のうち{spent}を使いました。残りを使い切ると会話は終わります",
+    ),
+    "budget_ended": (
+        "the budget of {limit} is used up: the talk is over",
+        "予算{limit}を使い切りました。会話を終わります",
+    ),
+    "bill_left": ("{left} left", "残り{left}"),
     "edit_failed": ("the service would not {kind} an item: {why}", "サービスが項目の変更（{kind}）を断りました: {why}"),
     "unsupported": ("this service does not {what} items", "このサービスは項目の変更（{what}）に対応していません"),
     "trouble": ("the service reports: {message}", "サービスからの報告: {message}"),

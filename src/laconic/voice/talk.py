@@ -33,7 +33,7 @@ from laconic.errors import Dropped, Refused, Unreachable
 from laconic.events import Raw
 from laconic.items import Wire
 from laconic.recording import Sender
-from laconic.session import MemoryTold, Notice, Session, Summarise, ToApp, ToService
+from laconic.session import Hangup, MemoryTold, Notice, Session, Summarise, ToApp, ToService
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import CHUNK_BYTES, CHUNK_MS, Duplex
 from laconic.voice.playout import Played
@@ -363,6 +363,10 @@ class Talk:
                     self._view.notice(action, now)
                 case Summarise():
                     self._summaries.ask(action)
+                case Hangup():  # the budget is used up, and the goodbye has been heard
+                    self.end()
+                case _:
+                    pass
 
     # --- from the service ------------------------------------------------------------------------------------
 
@@ -372,6 +376,8 @@ class Talk:
                 self._silence()  # first of all: every millisecond here is one the caller is talked over
             case ev.ResponseOutputAudioDelta():
                 self._play(event)
+            case ev.Error(error=error) if error.code == "budget_exceeded":
+                return  # a notice says so in the caller's language
             case ev.Error():
                 if self._troubled(event):
                     return

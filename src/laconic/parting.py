@@ -1,0 +1,122 @@
+"""How a talk ends whose budget is used up: a goodbye, the reason, and if so wished the socket closed.
+
+The goodbye is a response of its own that reads nothing of the conversation and says one sentence. It waits for a reply
+under way to end. When it is over, or cannot be had, the app is told why nothing happens any more; where the socket is
+to be closed, that waits until the goodbye can have been heard.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import msgspec
+
+from laconic import events as ev
+from laconic.actions import Action, BudgetEnded, Hangup, ToApp, ToService
+from laconic.budget import Budget, Unit
+from laconic.items import Wire
+from laconic.spending import Account
+from laconic.tokens import text_tokens
+
+__all__ = ["Parting", "goodbye", "refusal"]
+
+_REPLY_S = 60.0
+"""How long a reply under way is waited for."""
+_GOODBYE_S = 20.0
+"""How long the goodbye may take."""
+_KEPT_S = 10.0
+"""Kept of a limited time for the goodbye; a tenth of it if that is less."""
+_CODE, _CLOSE = "budget_exceeded", 1008
+
+State = Literal["talking", "waiting", "saying", "over"]
+
+
+def goodbye(words: str) -> Wire:
+    """Settings of a response that says this sentence and reads nothing but that it shall."""
+    # A word takes 400 ms to say, a token is 50 ms of sound, and the words are billed as text besides.
+    return {
+        "input": [],
+        "instructions": f"Say exactly this sentence, warmly, and nothing else: {words}",
+        "tools": [],
+        "tool_choice": "none",
+        "max_output_tokens": min(300, 10 * text_tokens(words) + 30),
+    }
+
+
+def refusal(why: str, event_id: str | None, own_id: str) -> ToApp:
+    """What tells the app that something will not be. `event_id`: the app's event that is refused, if one is."""
+    error: Wire = {"type": "invalid_request_error", "code": _CODE, "message": why, "param": None, "event_id": event_id}
+    raw = msgspec.json.encode({"type": "error", "event_id": own_id, "error": error}).decode()
+    return ToApp(raw, ev.read(raw))
+
+
+class Parting:
+    """One session on its way out. What has to be done goes to `actions`."""
+
+    def __init__(self, budget: Budget, account: Account, ids: Callable[[], str], actions: deque[Action]) -> None:
+        self.state: State = "talking"
+        self.why: str | None = None
+        """Why, once it has begun."""
+        self._budget, self._account, self._ids, self._actions = budget, account, ids, actions
+        self._unit: Unit = "nanodollars"
+        self._until = 0.0
+        self._end_of_time: float | None = None
+        self._told = False
+        self._playing_s = 0.0
+        self._hangup_at: float | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        """When to `wind_up` again."""
+        if self.state in ("waiting", "saying"):
+            return self._until
+        return self._hangup_at
+
+    @property
+    def lead_s(self) -> float:
+        """How long before a limit in time the goodbye has to begin."""
+        return min(_KEPT_S, self._account.limit("ms") / 10_000) if self._budget.farewell else 0.0
+
+    def begin(self, unit: Unit, why: str, now: float, *, end_of_time: float | None, silent: bool) -> None:
+        """It ends, because there is no more of `unit`. `end_of_time`: the moment at which nothing may run any more.
+        `silent`: without a goodbye."""
+        self.why, self._unit, self._end_of_time = why, unit, end_of_time
+        self.state = "over" if silent or self._budget.farewell is None else "waiting"
+        self._wait(now, _REPLY_S)
+
+    def said(self, played_ms: int = 0) -> None:
+        """The goodbye has been made, so long a sound; or there will be none."""
+        self.state = "over"
+        self._playing_s = played_ms / 1000
+
+    def _wait(self, now: float, seconds: float) -> None:
+        self._until = now + seconds if self._end_of_time is None else min(now + seconds, self._end_of_time)
+
+    def wind_up(self, now: float, *, responding: bool, running: Iterable[str], say: Callable[[str], bool]) -> None:
+        """Go on with the end as far as it can go now. `say` asks for the goodbye; False where that cannot be paid."""
+        if self.state in ("waiting", "saying") and self._until <= now:
+            self.state = "over"
+        words = self._budget.farewell
+        if self.state == "waiting" and words is not None and not responding:
+            event = {"type": "response.create", "event_id": self._ids(), "response": goodbye(words)}
+            self.state = "saying" if say(msgspec.json.encode(event).decode()) else "over"
+            self._wait(now, _GOODBYE_S)
+        if self.state == "over" and not self._told:
+            self._tell(now, running)
+        if self._hangup_at is not None and self._hangup_at <= now:
+            self._hangup_at = None
+            self._actions.append(Hangup(_CLOSE, self.why or ""))
+
+    def _tell(self, now: float, running: Iterable[str]) -> None:
+        self._told = True
+        why, unit = self.why or "", self._unit
+        if self._end_of_time is not None:
+            for response_id in running:
+                cancel = {"type": "response.cancel", "event_id": self._ids(), "response_id": response_id}
+                self._actions.append(ToService(msgspec.json.encode(cancel).decode()))
+        self._actions.append(BudgetEnded(unit, self._account.spent(unit), self._account.limit(unit), why))
+        self._actions.append(refusal(why, None, self._ids()))
+        if self._budget.end == "close":
+            self._hangup_at = now + self._playing_s

@@ -1,0 +1,100 @@
+"""What of each limit is spent, what is spoken for, and what is left.
+
+Spent is what the meter says, and beside it an estimate for whatever nobody reported: unknown is never zero. Spoken for
+is the worst case of every response under way and of every sound whose transcription has not been billed. Of what is
+shared with others there is only as much as has been leased.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from laconic.budget import Limit, Unit
+from laconic.meter import Meter
+from laconic.worst_case import Spend
+
+__all__ = ["Account"]
+
+
+class Account:
+    """One session's. `spent_ms` is how long it has lasted, and is set by whoever has a clock."""
+
+    def __init__(self, limits: Iterable[Limit], shared: Iterable[Unit], meter: Meter) -> None:
+        self.spent_ms = 0
+        self._limits: dict[Unit, int] = {limit.unit: limit.amount for limit in limits}
+        self._granted: dict[Unit, int] = dict.fromkeys(shared, 0)
+        self._last: set[Unit] = set()
+        self._meter = meter
+        self._tokens = 0
+        self._estimated = Spend()
+        self._reserved: dict[str, Spend] = {}
+        self._spoken_for = Spend()
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units there is a limit in."""
+        return tuple(dict.fromkeys((*self._limits, *self._granted)))
+
+    def limit(self, unit: Unit) -> int:
+        """How much there is in all. KeyError for a unit without any limit."""
+        bounds = [bound[unit] for bound in (self._limits, self._granted) if unit in bound]
+        if not bounds:
+            raise KeyError(unit)
+        return min(bounds)
+
+    def final(self, unit: Unit) -> bool:
+        """Whether that limit will not be raised by leasing more."""
+        return unit not in self._granted or unit in self._last or self.limit(unit) == self._limits.get(unit)
+
+    def spent(self, unit: Unit) -> int:
+        if unit == "nanodollars":
+            return self._meter.nanodollars + self._estimated.nanodollars
+        return self._tokens + self._estimated.tokens if unit == "tokens" else self.spent_ms
+
+    def left(self, unit: Unit) -> int:
+        """What is neither spent nor spoken for; below zero where it was not enough."""
+        spoken = {"nanodollars": self._spoken_for.nanodollars, "tokens": self._spoken_for.tokens}.get(unit, 0)
+        return self.limit(unit) - self.spent(unit) - spoken
+
+    @property
+    def tightest(self) -> Unit:
+        """The unit of which the largest share is spent."""
+        return max(self.units, key=lambda unit: self.spent(unit) / max(1, self.limit(unit)))
+
+    @property
+    def estimated(self) -> Spend:
+        """What nobody reported, as far as it was estimated."""
+        return self._estimated
+
+    @property
+    def spoken_for(self) -> Spend:
+        """The worst case of everything under way."""
+        return self._spoken_for
+
+    # --- what happens ----------------------------------------------------------------------------------------
+
+    def reserve(self, key: str, spend: Spend) -> None:
+        """Keep so much for something under way, in place of what was kept for it before."""
+        self.release(key)
+        self._reserved[key] = spend
+        self._spoken_for += spend
+
+    def release(self, key: str) -> Spend:
+        """It is over, and counted or not to be counted. What had been kept for it; nothing for an unknown key."""
+        kept = self._reserved.pop(key, Spend())
+        self._spoken_for += Spend(-kept.nanodollars, -kept.tokens)
+        return kept
+
+    def used(self, tokens: int) -> None:
+        """So many tokens were reported; the money is on the meter."""
+        self._tokens += tokens
+
+    def estimate(self, spend: Spend) -> None:
+        """Something was used that nobody reported, or that has no price."""
+        self._estimated += spend
+
+    def leased(self, unit: Unit, amount: int, *, last: bool) -> None:
+        """More of what is shared may be used; `last`: and there will never be more than this."""
+        self._granted[unit] = self._granted.get(unit, 0) + amount
+        if last:
+            self._last.add(unit)

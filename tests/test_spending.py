@@ -1,0 +1,62 @@
+"""What is spent, spoken for and left."""
+
+from __future__ import annotations
+
+import pytest
+
+from laconic.budget import Limit, limits
+from laconic.meter import Meter
+from laconic.rates import Rates
+from laconic.spending import Account
+from laconic.usage import Usage
+from laconic.worst_case import Spend
+
+RATES = Rates(name="m", text_in=10, text_out=20, audio_in=30, audio_out=40)
+
+
+def test_what_is_on_the_meter_is_spent_and_what_nobody_reported_is_estimated() -> None:
+    meter = Meter(RATES)
+    account = Account(limits("$1, 1000 tokens, 1 min"), (), meter)
+    meter.response("r1", "completed", Usage(text_in=100, audio_out=10))
+    account.used(110)
+    account.estimate(Spend(500, 7))
+    account.spent_ms = 15_000
+    assert account.units == ("nanodollars", "tokens", "ms")
+    assert [account.spent(unit) for unit in account.units] == [1_000 + 400 + 500, 117, 15_000]
+    assert [account.left(unit) for unit in account.units] == [10**9 - 1_900, 883, 45_000]
+    assert account.tightest == "ms"
+
+
+def test_what_is_under_way_is_not_left_for_anything_else() -> None:
+    account = Account(limits("1000 tokens, $1"), (), Meter(RATES))
+    account.reserve("r1", Spend(600, 300))
+    account.reserve("r1", Spend(500, 200))
+    account.reserve("r2", Spend(1, 900))
+    assert account.left("tokens") == -100
+    assert account.left("nanodollars") == 10**9 - 501
+    assert account.release("r2") == Spend(1, 900)
+    assert account.release("r2") == Spend()
+    assert account.left("tokens") == 800
+
+
+def test_of_what_is_shared_there_is_as_much_as_was_leased() -> None:
+    account = Account([Limit("tokens", 1_000)], ["tokens"], Meter(RATES))
+    assert (account.limit("tokens"), account.final("tokens")) == (0, False)
+    account.leased("tokens", 300, last=False)
+    assert (account.limit("tokens"), account.final("tokens")) == (300, False)
+    account.leased("tokens", 900, last=False)
+    assert (account.limit("tokens"), account.final("tokens")) == (1_000, True)
+
+
+def test_the_last_lease_and_a_limit_of_ones_own_are_final() -> None:
+    account = Account((), ["ms"], Meter(RATES))
+    account.leased("ms", 100, last=True)
+    account.leased("tokens", 5, last=False)  # nobody had said that these were shared
+    assert (account.final("ms"), account.final("tokens")) == (True, False)
+    assert account.units == ("ms", "tokens")
+    assert Account(limits("$1"), (), Meter(RATES)).final("nanodollars")
+
+
+def test_a_unit_without_limit_has_none() -> None:
+    with pytest.raises(KeyError):
+        Account(limits("$1"), (), Meter(RATES)).limit("ms")
