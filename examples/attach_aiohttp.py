@@ -26,7 +26,7 @@ async def speak(connection: aiohttp.ClientWebSocketResponse, sentence: int) -> N
 async def main(url: str) -> None:
     key = {"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'any')}"}
     async with aiohttp.ClientSession(headers=key) as http, http.ws_connect(url, max_msg_size=0) as connection:
-        connection = laconic.attach(connection, memory="last:5")  # 2
+        connection = laconic.attach(connection, memory="last:5", budget="$2")  # 2
         await connection.send_str(SETTINGS)
         for sentence in range(3):
             speaking = asyncio.create_task(speak(connection, sentence))

@@ -18,7 +18,7 @@ QUESTIONS = ("Hello. My name is Marco.", "How is the weather today?", "Tell me s
 
 async def main() -> None:
     async with AsyncOpenAI().realtime.connect(model="gpt-realtime") as connection:
-        connection = laconic.attach(connection, memory="summary")  # 2
+        connection = laconic.attach(connection, memory="summary", budget="$2")  # 2
         await connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
         for question in QUESTIONS:
             print("you:  ", question)

@@ -14,7 +14,7 @@ import laconic  # 1
 QUESTIONS = ("Hello. My name is Marco.", "How is the weather today?", "Tell me something.", "What is my name?")
 
 with OpenAI().realtime.connect(model="gpt-realtime") as connection:
-    connection = laconic.attach(connection, memory="written")  # 2
+    connection = laconic.attach(connection, memory="written", budget="$2")  # 2
     connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
     for question in QUESTIONS:
         print("you:  ", question)

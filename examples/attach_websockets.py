@@ -27,7 +27,7 @@ async def speak(connection: ClientConnection, sentence: int) -> None:
 async def main(url: str) -> None:
     key = {"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'any')}"}
     async with connect(url, additional_headers=key) as connection:
-        connection = laconic.attach(connection, memory="last:5")  # 2
+        connection = laconic.attach(connection, memory="last:5", budget="$2")  # 2
         await connection.send(SETTINGS)
         for sentence in range(3):
             speaking = asyncio.create_task(speak(connection, sentence))

@@ -27,7 +27,7 @@ def speak(connection: ClientConnection, sentence: int) -> None:
 
 key = {"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'any')}"}
 with connect(sys.argv[1], additional_headers=key) as connection:
-    connection = laconic.attach(connection, memory="last:5")  # 2
+    connection = laconic.attach(connection, memory="last:5", budget="$2")  # 2
     connection.send(SETTINGS)
     for sentence in range(3):
         speaking = threading.Thread(target=speak, args=(connection, sentence))

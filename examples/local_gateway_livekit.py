@@ -22,7 +22,7 @@ QUESTIONS = ("Hello. My name is Marco.", "What is my name?")
 
 async def main(service: str) -> None:
     async with (
-        laconic.local_gateway(service, memory="summary") as url,
+        laconic.local_gateway(service, memory="summary", budget="$2") as url,
         aiohttp.ClientSession() as http,
     ):
         session = openai.realtime.RealtimeModel(base_url=url, api_key="any", http_session=http).session()

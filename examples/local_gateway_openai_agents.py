@@ -19,7 +19,7 @@ QUESTIONS = ("Hello. My name is Marco.", "What is my name?")
 
 
 async def main(service: str) -> None:
-    async with laconic.local_gateway(service, memory="summary") as url:
+    async with laconic.local_gateway(service, memory="summary", budget="$2") as url:
         runner = RealtimeRunner(RealtimeAgent(name="friend", instructions="Be brief."))
         config = {"url": f"{url}/realtime?model=gpt-realtime", "api_key": "any"}
         async with await runner.run(model_config=config) as session:

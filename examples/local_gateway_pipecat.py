@@ -38,7 +38,7 @@ class Printer(FrameProcessor):
 
 
 async def main(service: str) -> None:
-    async with laconic.local_gateway(service, memory="summary") as url:
+    async with laconic.local_gateway(service, memory="summary", budget="$2") as url:
         llm = OpenAIRealtimeLLMService(api_key="any", base_url=f"{url}/realtime")
         context = LLMContext([{"role": "user", "content": "Hello. My name is Marco."}])
         aggregators = LLMContextAggregatorPair(context)

@@ -21,7 +21,7 @@ QUESTIONS = ("Hello. My name is Marco.", "What is my name?")
 
 
 async def main(service: str) -> None:
-    async with laconic.local_gateway(service, memory="summary") as url:
+    async with laconic.local_gateway(service, memory="summary", budget="$2") as url:
         provider = OpenAIProvider(base_url=url.replace("ws://", "http://"), api_key="any")
         model = OpenAIRealtimeModel("gpt-realtime", provider=provider)
         async with Agent(instructions="Be brief.").realtime(model).session() as session:

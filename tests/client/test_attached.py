@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from websockets.sync.client import ClientConnection as SyncClientConnection
 from websockets.sync.client import connect as sync_connect
 
 import laconic
+from laconic.actions import BudgetEnded
+from laconic.budget import Budget, limits
 from laconic.client.attach import Made
 from laconic.client.attached_websockets import attach_async, attach_sync
 from laconic.client.desk import Desk
@@ -638,3 +640,70 @@ async def test_on_a_beta_service_the_app_goes_on_speaking_beta(late: bool) -> No
             ]
             assert connection.laconic.conversation.dialect == "beta"
             assert standin.services[0].session["audio"]["input"]["turn_detection"] is None
+
+
+# --- budgets ----------------------------------------------------------------------------------------------------------
+
+
+async def spend(connection: Any) -> dict[str, Any]:
+    """Exchanges until one is refused: the error."""
+    for n in range(40):
+        await connection.send(created(f"Sentence {n}."))
+        await connection.send(RESPOND)
+        async for raw in connection:
+            event = json.loads(raw)
+            if event["type"] == "error":
+                return event["error"]
+            if event["type"] == "response.done":
+                break
+    raise AssertionError("forty exchanges, and no end")
+
+
+async def test_a_budget_holds_and_the_app_is_told_as_a_service_would_tell_it() -> None:
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        connection = laconic.attach(given, memory="everything", budget="$0.05")
+        refused = await spend(connection)
+        assert refused["code"] == "budget_exceeded"
+        assert "$0.05" in refused["message"]
+        assert 0.02 * 10**9 < connection.laconic.meter.nanodollars <= 0.05 * 10**9
+        await connection.send(json.dumps({"type": "input_audio_buffer.clear"}))  # the socket stays open
+        while json.loads(await asyncio.wait_for(connection.recv(), 5))["type"] != "input_audio_buffer.cleared":
+            pass
+
+
+async def test_where_time_is_up_the_connection_may_be_closed() -> None:
+    """Who waits for a message is not left waiting."""
+    ends = Budget(limits=limits("0.01 min"), end="close", goodbye=False)
+    notices: list[Notice] = []
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        connection = laconic.attach(given, budget=ends, on_notice=notices.append)
+        with pytest.raises(websockets.ConnectionClosed):
+            await asyncio.wait_for(_receive_for_ever(connection), 10)
+        assert connection.close_code == 1008
+        assert any(isinstance(notice, BudgetEnded) for notice in notices)
+
+
+async def _receive_for_ever(connection: ClientConnection) -> None:
+    while True:
+        await connection.recv()
+
+
+def test_among_threads_as_well_when_time_is_up() -> None:
+    ends = Budget(limits=limits("0.01 min"), end="close", goodbye=False)
+    with quick_stand_in_thread() as standin, sync_connect(standin.url) as given:
+        connection = laconic.attach(given, budget=ends)
+        with pytest.raises(websockets.ConnectionClosed):
+            list(_until_closed(connection))
+
+
+def _until_closed(connection: SyncClientConnection) -> Iterator[Any]:
+    while True:
+        yield connection.recv(timeout=10)
+
+
+async def test_what_is_no_budget_is_told_before_anything_is_changed() -> None:
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        for wrong in ("two dollars", "$5/day"):
+            with pytest.raises(BadInput, match="budget"):
+                laconic.attach(given, budget=wrong)
+        assert type(given) is ClientConnection

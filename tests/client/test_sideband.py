@@ -13,10 +13,12 @@ import websockets
 from quick import Caller, quick_stand_in
 
 import laconic
+from laconic.actions import BudgetWarned
 from laconic.client.sideband import Call, call_endpoint
 from laconic.errors import BadInput, Dropped, Refused
 from laconic.session import Charged, Forgot, Notice
 from laconic.simulator.faults import Faults
+from laconic.simulator.habits import Habits
 from laconic.simulator.server import StandIn
 
 ENV = {"OPENAI_API_KEY": "good"}
@@ -190,3 +192,29 @@ def test_where_a_call_is_joined(service: str, model: str | None, env: dict[str, 
 def test_what_is_no_calls_id_is_not_dialled() -> None:
     with pytest.raises(BadInput, match="is no call's id"):
         call_endpoint("rtc_1&model=x", service="openai", model=None, env=ENV)
+
+
+async def test_a_call_whose_budget_is_used_up_is_hung_up() -> None:
+    notices: list[Notice] = []
+    async with (
+        quick_stand_in() as standin,
+        Caller.on_a_call(standin) as caller,
+        aside(caller, memory="everything", budget="$0.02", on_notice=notices.append) as on,
+    ):
+        with pytest.raises(websockets.ConnectionClosed):
+            await caller.talk(40)
+        await asyncio.wait_for(on.task, 10)
+        assert any(isinstance(notice, BudgetWarned) for notice in notices)
+        assert on.call.laconic.meter.nanodollars < 0.04 * 10**9
+
+
+async def test_a_call_without_a_price_is_left_alone_when_the_budget_is_money() -> None:
+    nobodys = Habits(model="gpt-realtime-nobody")
+    async with (
+        quick_stand_in(habits=nobodys) as standin,
+        Caller.on_a_call(standin) as caller,
+        aside(caller, budget="$2") as on,
+    ):
+        with pytest.raises(BadInput, match="left alone: gpt-realtime-nobody has no price"):
+            await asyncio.wait_for(on.task, 10)
+        await caller.exchange("I am still here.")

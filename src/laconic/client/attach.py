@@ -25,6 +25,7 @@ from uuid import uuid4
 from websockets.asyncio.client import ClientConnection
 from websockets.sync.client import ClientConnection as SyncClientConnection
 
+from laconic.budget import Budget, limits
 from laconic.client.attached import Attached
 from laconic.client.attached_websockets import (
     AttachedClientConnection,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from aiohttp import ClientWebSocketResponse
     from openai.resources.realtime.realtime import AsyncRealtimeConnection, RealtimeConnection
 
-    from laconic.budget import Budget
     from laconic.client.attached_aiohttp import AttachedClientWebSocketResponse
 
     class AttachedAsyncRealtimeConnection(AsyncRealtimeConnection):
@@ -125,9 +125,10 @@ def attach(
     """The connection, with the engine under it, and `laconic` (an `Attached`) as one more attribute.
 
     `memory`: what the service shall remember, by name (`auto`, `written`, `summary`, `last:N`, …) or as a policy.
-    `budget`: what the session may cost at most, such as `"$2"`, `"30 min"`, `"50000 tokens"`. `model`: for the price
-    list, where neither the address nor the service names it. `rates`: your own prices. `summary_model`: which text
-    model writes summaries, over HTTP with the key of this connection and at its host (or as LACONIC_SUMMARY_URL,
+    `budget`: what the session may cost at most, such as `"$2"`, `"30 min"`, `"50000 tokens"`, with a goodbye before it
+    is used up and an error event for whatever is asked for afterwards; a `Budget` says otherwise. `model`: for the
+    price list, where neither the address nor the service names it. `rates`: your own prices. `summary_model`: which
+    text model writes summaries, over HTTP with the key of this connection and at its host (or as LACONIC_SUMMARY_URL,
     …_MODEL and …_KEY say); where there can be none, the session's own model writes them. `lang`: `en` or `ja`, in which
     summaries are asked for. Raises BadInput for a connection that is none of those known, not open, or attached
     already, and for a memory or budget that is none.
@@ -184,7 +185,6 @@ def make(
     sent = {name: value for name, value in headers.items() if name.lower() in _SENT_ALONG}
     writer, wrote = _writer(url, sent, model or named, summary_model, lang) if parts.hostname else (None, None)
     numbers, run_id = count(1), uuid4().hex[:12]
-    limits: dict[str, Any] = {} if budget is None else {"budget": budget}
     session = Session(
         ids=lambda: f"laconic_{run_id}_{next(numbers)}",
         memory=_memory(memory),
@@ -193,7 +193,7 @@ def make(
         laws=load_laws(parts.hostname or "", model or named or ""),
         service=provider(url),
         summary_model=wrote or model or named,
-        **limits,
+        budget=Budget(limits=limits(budget), lang=lang) if isinstance(budget, str) else budget,
     )
     return Made(Desk(session, url=url, model=model or named, on_notice=on_notice, lang=lang), writer)
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from laconic import events as ev
-from laconic.actions import MemoryTold, Notice, Summarise, ToApp, ToService
+from laconic.actions import Hangup, Lease, MemoryTold, Notice, Summarise, ToApp, ToService
 from laconic.client.summarise import Summary
 from laconic.dialects import dialect_of
 from laconic.errors import SummaryFailed
@@ -152,6 +152,10 @@ class Desk:
                     self.summaries.append(action)
                 case Summarise(ask_id, _, most):
                     self.session.summarise_inside(ask_id, summary_instructions(self.lang, most), self._now())
+                case Lease(unit):  # nothing is shared with anybody here
+                    self.session.leased(unit, 0, self._now(), last=True)
+                case Hangup(code, reason):
+                    self.hangup = code, reason
                 case _:
                     self._notices.append(action)
 

@@ -20,7 +20,6 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -28,6 +27,7 @@ import msgspec
 
 from laconic import __version__
 from laconic import events as ev
+from laconic.budget import Budget, limits
 from laconic.client import refusals
 from laconic.client.attach import make
 from laconic.client.attached import Attached
@@ -41,9 +41,6 @@ from laconic.memory import Memory
 from laconic.rates import RateTable
 from laconic.session import Notice
 
-if TYPE_CHECKING:
-    from laconic.budget import Budget
-
 __all__ = ["Call", "attach_call", "call_endpoint"]
 
 _CALL_ID = re.compile(r"[\w-]{1,200}", re.ASCII)
@@ -54,7 +51,11 @@ _NOT_FOR_CALLS = ("model", "deployment", "intent", "call_id")
 
 
 class Call:
-    """A call joined from the side. Iterate over it until it ends; what comes are the service's events, parsed."""
+    """A call joined from the side. Iterate over it until it ends; what comes are the service's events, parsed.
+
+    A budget holds as everywhere where the service answers by itself. A response that the caller's own program asks for
+    cannot be held back from here: the call is hung up when the budget is used up, and the last reply may go beyond it.
+    """
 
     laconic: Attached
 
@@ -63,6 +64,7 @@ class Call:
         self.endpoint = connection.endpoint
         self._connection, self._line = connection, line
         self.laconic = Attached(line)
+        self._hung_up = False
 
     async def __aiter__(self) -> AsyncIterator[Wire]:
         async for raw in self.messages():
@@ -73,15 +75,17 @@ class Call:
         inbox = self._line.desk.inbox
         refused: ev.Error | None = None
         await self._begin()
+        if (why := self.laconic.session.over) is not None:
+            raise BadInput(f"the call was left alone: {why}", ja=f"通話には手を付けていません（{why}）。")
         while True:
             while inbox:
                 raw = inbox.popleft()
                 event = ev.read(raw)
                 refused = event if isinstance(event, ev.Error) else None
                 yield raw
-            if self._line.desk.hangup is not None:
+            if not self._hung_up and (self._line.desk.hangup is not None or self._used_up):
                 await self.hang_up()
-                self._line.desk.hangup = None
+            self._line.desk.hangup = None
             try:
                 raw = await self._line.next(self._connection.recv)
             except Dropped:
@@ -93,6 +97,11 @@ class Call:
                 raise
             if raw is not None:
                 self._line.came(raw)
+
+    @property
+    def _used_up(self) -> bool:
+        account = self.laconic.session.account
+        return account is not None and any(account.spent(unit) >= account.limit(unit) for unit in account.units)
 
     async def _begin(self) -> None:
         """Learn the settings and the model before anything else: without them nothing has a price."""
@@ -113,6 +122,7 @@ class Call:
 
     async def hang_up(self) -> None:
         """End the call itself, for everybody. Raises Refused."""
+        self._hung_up = True
         await asyncio.to_thread(_hang_up, self.endpoint, self.id)
 
 
@@ -133,9 +143,12 @@ async def attach_call(
     """Join the call, and leave it at the end of the block; the call itself goes on.
 
     `service`: `openai`, `azure`, or an address such as wss://…/v1/realtime; keys are read from `env` (os.environ).
-    `model`: for the price list, where the service does not name it. The rest as for `attach`.
+    `budget`: what the call may cost from now on; where it ends, so does the call, after a goodbye. `model`: for the
+    price list, where the service does not name it. The rest as for `attach`.
     Raises BadInput, NoKey, Refused or Unreachable.
     """
+    if isinstance(budget, str):
+        budget = Budget(limits=limits(budget), end="close", lang=lang)
     there = call_endpoint(call_id, service=service, model=model, env=os.environ if env is None else env)
     made = make(
         there.url, there.headers, memory=memory, budget=budget, model=model, rates=rates,
