@@ -18,6 +18,7 @@ from laconic.client.chat_endpoints import chat_endpoint
 from laconic.client.dial import dial
 from laconic.client.endpoints import DEFAULT_MODEL, endpoint
 from laconic.client.settings import SessionSettings
+from laconic.client.summaries import written_by
 from laconic.session import Session
 from laconic.simulator.habits import Habits
 from laconic.simulator.hearing import Hearing
@@ -32,7 +33,6 @@ from laconic.voice.caller import Caller
 from laconic.voice.clock import Clock
 from laconic.voice.duplex import join
 from laconic.voice.files import WavSpeaker
-from laconic.client.summaries import written_by
 from laconic.voice.talk import Talk
 
 _SIZE = (100, 34)

@@ -7,6 +7,7 @@ joined from the side is told neither that the session was created nor any sound 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -129,10 +130,8 @@ class Running:
             if self._unheard is not None:
                 self._unheard.append(message)
             for leg in list(self._legs):
-                try:
+                with suppress(ConnectionClosed):  # its reader notices, and takes it off
                     await leg.send(message)
-                except ConnectionClosed:
-                    pass  # its reader notices, and takes it off
 
     async def _close(self, code: int, reason: str) -> None:
         for leg in list(self._legs):
