@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from simulator.doubles import quiet, say
-from test_calls import hear, standing_in, until
+from test_gateway_calls import hear, standing_in, until
 from test_metrics import figures
 
 from laconic.actions import Forgot
