@@ -229,8 +229,9 @@ def test_every_setting_is_a_field_and_every_field_a_setting():
     assert {setting.name for setting in SETTINGS} == set(SessionSettings.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.name)
-def test_the_examples_are_valid(path: Path):
+@pytest.mark.parametrize("name", ["english.toml", "kansai.toml"])
+def test_the_examples_are_valid(name: str):
+    path = EXAMPLES / name
     got = read_settings(str(path), {})
     assert got.instructions
     assert got.memory

@@ -193,7 +193,6 @@ def test_summaries_are_named_among_the_costs() -> None:
 def test_summaries_the_service_wrote_itself_cost_what_they_did() -> None:
     told = talked(USAGE)
     told.session.meter.response("r9", "completed", Usage(text_in=1_000_000), kind="summary")
-    told.session.summarised(1, "short", 0.0, usage=Usage(), model="gpt-realtime")
     rows = summary(told.session, told.page, 83.0, model="gpt-realtime")
     assert "  1 summaries among it, $4.00" in rows
 

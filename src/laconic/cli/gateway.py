@@ -190,6 +190,7 @@ async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> 
         gc.freeze()  # what is there now stays: no use looking through it again while somebody speaks
         _greet(args, port, office, admission, tls is not None, hint)
         await _until_told(gateway, args.grace)
+    gc.unfreeze()  # or libraries that look after their own complain, at exit, that nobody tidied up
 
 
 @asynccontextmanager
