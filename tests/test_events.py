@@ -64,6 +64,13 @@ def test_what_is_no_event_is_unknown_and_nothing_breaks(raw: ev.Raw) -> None:
     assert event.name == ""
 
 
+def test_bytes_that_are_no_text_are_no_event() -> None:
+    """Wherever they stand: the service would not take them either."""
+    event = ev.read(b'{"type":"input_audio_buffer.commit","note":"\xff"}')
+    assert isinstance(event, ev.Unknown)
+    assert event.name == ""
+
+
 def test_an_event_of_tomorrow_is_unknown_by_name() -> None:
     assert ev.read('{"type":"response.hologram.delta"}') == ev.Unknown(name="response.hologram.delta")
 
@@ -117,3 +124,11 @@ def test_every_recorded_message_is_known(recordings: Path) -> None:
     strangers = {e.name for line in lines if isinstance(e := ev.read(json.dumps(line["event"])), ev.Unknown)}
     assert len(lines) > 700
     assert strangers == set()
+
+
+def test_bytes_that_are_no_text_are_unknown_wherever_in_the_message_they_stand() -> None:
+    for raw in (b'{"type":"response.create","response":{"x":"\xff"}}', b'{"type":"response.cancel","\xfe":1}'):
+        event = ev.read(raw)
+        assert isinstance(event, ev.Unknown)
+        assert event.name == ""
+        assert event.reason

@@ -636,14 +636,6 @@ def test_laws_learned_are_laws_reckoned_with() -> None:
     assert limiting.laws == talk.session.laws
 
 
-def test_what_the_app_says_that_nobody_can_read_passes() -> None:
-    talk = Talk("$2")
-    talk.session.from_app("garbage", 0.0)
-    [action] = talk.session.actions()
-    assert isinstance(action, ToService)
-    assert isinstance(ev.read(action.raw), ev.Unknown)
-
-
 @pytest.mark.parametrize("budget", ["$2", "20000 tokens", "30 min", "$2, 20000 tokens, 30 min"])
 def test_a_budget_of_any_kind_lets_a_talk_begin(budget: str) -> None:
     talk = Talk(budget)
@@ -651,3 +643,31 @@ def test_a_budget_of_any_kind_lets_a_talk_begin(budget: str) -> None:
     talk.speaks("u1")
     talk.app("response.create", response={"max_output_tokens": 20})
     assert len(talk.sent("response.create")) >= 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"garbage",
+        b'{"type":"response.create","x":NaN}',
+        b'{"type":"response.create","event_id":5}',
+        b'{"type":"response.create","response":{"tools":["f"]}}',
+        b'{"type":"session.update","session":5}',
+    ],
+)
+def test_what_cannot_be_read_cannot_be_reckoned_and_does_not_reach_a_service_that_might_read_it(raw: bytes) -> None:
+    talk = Talk("$1")
+    talk.accept()
+    talk.session.from_app(raw, talk.now)
+    talk.came += talk.session.actions()
+    assert talk.sent() == []
+    (error,) = talk.told()
+    assert error["error"]["code"] == "invalid_value"
+    assert "cannot be read" in error["error"]["message"]
+
+
+def test_an_event_that_nobody_knows_yet_passes_under_a_budget_too() -> None:
+    talk = Talk("$1")
+    talk.accept()
+    talk.app("response.ponder", depth=3)
+    assert [event["type"] for event in talk.sent()] == ["response.ponder"]

@@ -23,6 +23,8 @@ MISSHAPEN: dict[str, dict[str, Any]] = {
     "conversation.item.done": {"item": {"id": "a", "type": "message", "content": ["hello"]}},
     "response.created": {"response": {"id": ["r"]}},
     "response.done": {"response": {"id": "r", "output": [1]}},
+    "response.create": {"response": {"instructions": 1.5}},
+    "session.update": {"session": {"tools": [{"name": "f", "parameters": "none"}]}},
     "response.content_part.added": {"item_id": "a", "part": {"type": ["audio"]}},
 }
 

@@ -465,6 +465,8 @@ def read(raw: Raw) -> Event:
 def _read(raw: Raw) -> Event:
     try:
         name = _peek.decode(raw).type
+        if isinstance(raw, bytes) and not raw.isascii():
+            raw.decode()  # the peek steps over words without reading them
     except _UNREADABLE as error:
         return Unknown(name="", reason=str(error))
     decoder = _decoders.get(name)

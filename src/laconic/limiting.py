@@ -227,9 +227,9 @@ class Limiting:
         if create.kind == "app":
             self._tell(why, ev.read(create.raw).event_id)
 
-    def _tell(self, why: str, event_id: str | None) -> None:
+    def _tell(self, why: str, event_id: str | None, code: str = "budget_exceeded") -> None:
         """Tell the app that something will not be."""
-        self._actions.append(refusal(why, event_id, self._ids()))
+        self._actions.append(refusal(why, event_id, self._ids(), code))
 
     def _go_on(self, now: float) -> None:
         """Something was settled: what was held may fit now, or never will."""
@@ -260,6 +260,10 @@ class Limiting:
                 spend = Spend(rates.per_message if rates is not None and rates.per_message is not None else 0)
                 if spend == Spend():
                     return raw
+            case ev.Unknown(
+                reason=str(reason)
+            ):  # what it costs cannot be reckoned, and a service may read it all the same
+                return self._tell(f"The message cannot be read: {reason}", None, "invalid_value")
             case _:
                 return raw
         kept, parts = self._kept(), {"nanodollars": spend.nanodollars, "tokens": spend.tokens}

@@ -45,9 +45,9 @@ def goodbye(words: str) -> Wire:
     }
 
 
-def refusal(why: str, event_id: str | None, own_id: str) -> ToApp:
+def refusal(why: str, event_id: str | None, own_id: str, code: str = _CODE) -> ToApp:
     """What tells the app that something will not be. `event_id`: the app's event that is refused, if one is."""
-    error: Wire = {"type": "invalid_request_error", "code": _CODE, "message": why, "param": None, "event_id": event_id}
+    error: Wire = {"type": "invalid_request_error", "code": code, "message": why, "param": None, "event_id": event_id}
     raw = msgspec.json.encode({"type": "error", "event_id": own_id, "error": error}).decode()
     return ToApp(raw, ev.read(raw))
 

@@ -38,6 +38,14 @@ class _Item(msgspec.Struct):
     output: Words = None
 
 
+class _Parameters(msgspec.Struct):
+    properties: Object = None
+
+
+class _Tool(msgspec.Struct):
+    parameters: _Parameters | None = None
+
+
 class _Response(msgspec.Struct):
     id: Words = None
     status: Words = None
@@ -48,6 +56,8 @@ class _Response(msgspec.Struct):
     conversation_id: Words = None
     output_modalities: list[str] | None = None
     modalities: list[str] | None = None
+    instructions: Words = None
+    tools: list[_Tool] | None = None
 
 
 class _Format(msgspec.Struct):
@@ -76,7 +86,7 @@ class _Session(msgspec.Struct):
     turn_detection: Object = None  # beta's, as is the next
     input_audio_transcription: _Transcription | None = None
     instructions: Words = None
-    tools: list[dict[str, Any]] | None = None
+    tools: list[_Tool] | None = None
 
 
 SHAPES: dict[str, Any] = {"session": _Session, "item": _Item, "response": _Response | None, "part": _Part | None}
