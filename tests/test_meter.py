@@ -351,3 +351,14 @@ def test_a_message_is_what_is_charged_as_one() -> None:
     assert is_message({"role": "user"})
     assert not is_message({"type": "message", "content": [{"type": "input_audio"}]})
     assert not is_message({"type": "function_call_output", "output": "x"})
+
+
+def test_what_is_billed_for_the_session_as_a_whole_stands_by_itself() -> None:
+    """Minutes and messages, for whoever adds the bill up response by response."""
+    meter = Meter(load().find("gpt-realtime"))
+    meter.elapsed(60_000)
+    meter.elapsed(30_000)
+    meter.message()
+    meter.message(2)
+    assert (meter.session_ms, meter.messages) == (60_000, 3)
+    assert meter.session_cost == Cost()

@@ -5,6 +5,7 @@ The counts beside the sentences are o200k's own, taken once with the real vocabu
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 from laconic.items import Item, Part
 from laconic.laws import Laws, prior
 from laconic.tokens import (
+    FRAMINGS,
     Tokens,
     assistant_audio_tokens,
+    framing,
     generated_tokens,
     instructions_tokens,
     item_tokens,
@@ -269,3 +272,28 @@ def test_dropping_sound_never_leaves_less_than_nothing(audio: int) -> None:
     tokens = item_tokens(reply, Laws(), generated={"item_1": Tokens(3, audio)}, sound_dropped=True)
     assert tokens.text >= 0
     assert tokens.audio == 0
+
+
+@pytest.mark.parametrize(
+    ("item", "law"),
+    [
+        (Item("i", role="user", parts=[Part("input_text", "hi")]), "user_text_framing"),
+        (Item("i", role="system", parts=[Part("input_text", "hi")]), "user_text_framing"),
+        (Item("i", role="user", parts=[Part("input_audio", None, 900)]), "user_audio_framing"),
+        (Item("i", role="assistant", parts=[Part("output_audio", "hi", 900)]), "reply_framing"),
+        (Item("i", role="assistant", parts=[Part("output_audio", None, 900)]), "truncated_reply_text"),
+        (Item("i", type="function_call"), "reply_framing"),
+        (Item("i", type="function_call_output"), "call_output_framing"),
+    ],
+)
+def test_each_item_is_framed_by_one_law(item: Item, law: str) -> None:
+    """What the law adds is what an item of that kind costs more than with the law at nothing."""
+    assert framing(item) == law
+    assert law in FRAMINGS
+    laws = prior("openai", "gpt-realtime-2.1")
+    more = replace(laws, **{law: getattr(laws, law) + 5})
+    assert item_tokens(item, more).text == item_tokens(item, laws).text + 5
+
+
+def test_what_nobody_has_measured_has_no_framing() -> None:
+    assert framing(Item("i", type="mcp_list_tools")) is None
