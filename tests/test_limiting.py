@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from playbook import counter
 
-from laconic import events as ev
 from laconic.actions import BudgetEnded, BudgetWarned, Charged, Hangup, Lease, ToApp, ToService
 from laconic.budget import Budget, limits
 from laconic.errors import BadInput
