@@ -241,6 +241,26 @@ def test_behind_what_is_gone_is_behind_its_nearest_surviving_predecessor_or_at_t
     assert book
 
 
+def test_a_surviving_predecessor_is_not_looked_for_through_a_whole_talk() -> None:
+    session = Session(memory="last:1", ids=counter())
+    session.from_service(json.dumps({"type": "session.created", "session": SESSION}), 0.0)
+    session.pin("i0")
+    for n in range(400):
+        previous = f"i{n - 1}" if n else None
+        added = {"type": ADDED, "item": text_item(f"i{n}"), "previous_item_id": previous}
+        session.from_service(json.dumps(added), float(n))
+        for action in session.actions():
+            if isinstance(action, ToService):
+                gone = json.loads(action.raw)["item_id"]
+                session.from_service(json.dumps({"type": DELETED, "item_id": gone}), float(n))
+    assert [item.id for item in session.conversation] == ["i0", "i399"]
+    for near_or_far, asked in (("i200", "i0"), ("i390", "root")):
+        create = {"type": CREATE, "item": new(f"behind_{near_or_far}"), "previous_item_id": near_or_far}
+        session.from_app(json.dumps(create), 400.0)
+        sent = [json.loads(action.raw) for action in session.actions() if isinstance(action, ToService)]
+        assert [event["previous_item_id"] for event in sent] == [asked]
+
+
 def test_an_item_without_a_name_gets_one_where_it_has_to_be_recognised() -> None:
     name = Placeholder("name")
     (

@@ -90,6 +90,10 @@ class Conversation:
         """The other items that share this one's `call_id`: a function call's outputs, an output's call."""
         return self._order.partners(item)
 
+    def sharing(self, call_id: str) -> Iterator[Item]:
+        """The items of this `call_id`: a function call and its outputs."""
+        return self._order.sharing(call_id)
+
     def sounding(self) -> Iterator[Item]:
         """Complete items that still hold sound, in order of their entering."""
         for item_id in list(self._sounding):

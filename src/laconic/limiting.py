@@ -260,9 +260,7 @@ class Limiting:
                 spend = Spend(rates.per_message if rates is not None and rates.per_message is not None else 0)
                 if spend == Spend():
                     return raw
-            case ev.Unknown(
-                reason=str(reason)
-            ):  # what it costs cannot be reckoned, and a service may read it all the same
+            case ev.Unknown(reason=str(reason)):  # nobody can reckon it, and a service might read it all the same
                 return self._tell(f"The message cannot be read: {reason}", None, "invalid_value")
             case _:
                 return raw

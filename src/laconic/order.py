@@ -69,8 +69,11 @@ class Order:
 
     def partners(self, item: Item) -> list[Item]:
         """The other items that share this one's `call_id`: a function call's outputs, an output's call."""
-        shared = self._calls.get(item.call_id or "", ())
-        return [self._nodes[item_id].item for item_id in shared if item_id != item.id]
+        return [other for other in self.sharing(item.call_id or "") if other.id != item.id]
+
+    def sharing(self, call_id: str) -> Iterator[Item]:
+        """The items of this `call_id`, in order of their entering."""
+        return (self._nodes[item_id].item for item_id in self._calls.get(call_id, ()))
 
     def place(self, item: Item, previous: str | msgspec.UnsetType | None) -> None:
         """Put an item behind `previous`: None or "root" is the front, UNSET or an unknown id the end."""

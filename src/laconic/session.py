@@ -223,8 +223,7 @@ class Session:
         entering = "" if entering in self.conversation else entering
         item = self.conversation.get(outcome.edit.item_id) if outcome is not None else None
         self.conversation.read(event)
-        told = None if hidden else self._limiting.shown(raw, event)
-        if told is not None:
+        if not hidden and (told := self._limiting.shown(raw, event)) is not None:
             self._actions.append(ToApp(*self._view.tell(told, event if told is raw else ev.read(told))))
         if entering and not self._remembering.is_ours(event):
             self._enter(entering)
@@ -237,6 +236,7 @@ class Session:
             if isinstance(outcome.edit, Delete) and outcome.edit.why in ("not heard", "empty", "drift"):
                 self.alternatives.left(outcome.edit.item_id)
             self._remembering.settle(outcome, item)
+            self._view.left(outcome.edit.item_id)
         self._go_on(now)
 
     def from_app(self, raw: ev.Raw, now: float) -> None:

@@ -38,6 +38,8 @@ class View:
         self._generated: set[str] = set()  # items that a response is still making
         self._second_has_null: bool | None = None
         """Whether this service writes null on `done` of a generated second item; None until one has come."""
+        self.gaps = False
+        """Whether an item has ever vanished: since then a place in the service's order is none in the app's."""
 
     # --- looking ---------------------------------------------------------------------------------------------
 
@@ -50,6 +52,10 @@ class View:
     def get(self, item_id: str) -> Item | None:
         """The app's item of that id, held by the service or not."""
         return self._items.get(item_id)
+
+    def sharing(self, call_id: str) -> Iterator[Item]:
+        """The app's items of this `call_id`."""
+        return self._items.sharing(call_id)
 
     def before(self, item_id: str | None) -> str | None:
         """The id of the item before this one in the app's order."""
@@ -72,6 +78,10 @@ class View:
         """The app was told that an item is deleted."""
         self._items.remove(item_id)
         self._generated.discard(item_id)
+
+    def left(self, item_id: str) -> None:
+        """The service may have let go of an item, and the app is not told."""
+        self.gaps = self.gaps or self.vanished(item_id)
 
     # --- what the app is told --------------------------------------------------------------------------------
 

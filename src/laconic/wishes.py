@@ -33,6 +33,10 @@ __all__ = ["Wishes"]
 
 Message = tuple[ev.Raw, ev.Event]
 
+_FAR = 256
+"""So many items back one that survives is looked for, to put an item behind; then it goes to the front. An app that
+asks a thousand times a second must not have us walk through an hour's talk each time."""
+
 
 class Wishes:
     """Messages of the app, on their way to the service.
@@ -185,7 +189,7 @@ class Wishes:
         whole: Wire = {}
         if asked != wanted:
             whole = ev.wire(raw) | {"previous_item_id": asked}
-        if not item_id and (asked != wanted or any(item.id not in self._mirror for item in self._view)):
+        if not item_id and (asked != wanted or self._view.gaps):
             # Its place in the app's order does not follow from its place in the service's: it has to be recognised.
             item_id = self._ids()
             whole = (whole or ev.wire(raw)) | {"item": event.item | {"id": item_id}}
@@ -201,8 +205,8 @@ class Wishes:
         call_id = event.item.get("call_id")
         if call_id is None or event.item.get("type") != "function_call_output":
             return
-        calls = [item for item in self._view if item.type == "function_call" and item.call_id == call_id]
-        held = any(item.type == "function_call" and item.call_id == call_id for item in self._mirror)
+        calls = [item for item in self._view.sharing(call_id) if item.type == "function_call"]
+        held = any(item.type == "function_call" for item in self._mirror.sharing(call_id))
         if calls and not held and calls[0].id not in self._deleted:
             last = next(reversed(self._mirror), None)
             call = calls[0].to_wire() | {"id": self._ids()}
@@ -214,7 +218,9 @@ class Wishes:
         if item_id in self._mirror and self._edits.asked_of(item_id):
             return item_id  # if the app deletes it just now, it is to hear that it is gone
         here: str | None = item_id
-        while here is not None:
+        for _ in range(_FAR):
+            if here is None:
+                break
             place = self._standing.behind(here) if here in self._mirror else self._standing.holder(here)
             if place is not None and place in self._mirror and self._stays(place):
                 return place
