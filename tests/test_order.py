@@ -47,7 +47,7 @@ def test_a_call_knows_its_outputs_and_they_know_it() -> None:
     order.place(call, None)
     order.place(output, "a")
     order.place(Item("m"), "b")
-    assert [item.id for item in order.sharing("call")] == ["a", "b"]
+    assert [item.id for item in order.sharing("c")] == ["a", "b"]
     assert [item.id for item in order.partners(call)] == ["b"]
     assert [item.id for item in order.partners(output)] == ["a"]
     order.remove("a")
