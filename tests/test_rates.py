@@ -167,6 +167,11 @@ def test_any_price_of_three_decimals_is_kept_exactly(thousandths: int) -> None:
         assert rates.text_in == thousandths
 
 
+def test_the_shipped_table_is_read_once() -> None:
+    assert load() is load()
+    assert load("[models.a]\n") is not load("[models.a]\n")
+
+
 def test_the_table_lists_its_models_in_the_order_of_the_file() -> None:
     names = [rates.name for rates in load("[models.b]\n[models.a]\n[transcription.c]\n")]
     assert names == ["b", "a", "c"]

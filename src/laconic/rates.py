@@ -9,6 +9,7 @@ A model we do not know has no price, and nobody guesses one.
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -119,8 +120,12 @@ class RateTable:
 
 def load(text: str | None = None) -> RateTable:
     """The table in `text`, or the shipped one. Raises BadInput for a table that cannot be used."""
-    if text is None:
-        text = resources.files("laconic").joinpath("rates.toml").read_text(encoding="utf-8")
+    return _shipped() if text is None else RateTable(_read(text, "rates.toml", {}))
+
+
+@functools.cache  # every session asks for it, and reading takes as long as all that a short one does besides
+def _shipped() -> RateTable:
+    text = resources.files("laconic").joinpath("rates.toml").read_text(encoding="utf-8")
     return RateTable(_read(text, "rates.toml", {}))
 
 

@@ -90,18 +90,18 @@ def text_tokens(text: str) -> int:
     """Estimate how many o200k tokens `text` is; 0 for an empty one, at least 1 for any other."""
     if not text:
         return 0
-    thousandths = sum(_piece_cost(match) for match in _PIECES.finditer(text))
+    thousandths = sum(_piece_cost(*match.group(0, "lead", "word", "short")) for match in _PIECES.finditer(text))
     return max(1, (thousandths + 500) // 1000)
 
 
-def _piece_cost(match: re.Match[str]) -> int:
-    word = match["word"]
+@functools.lru_cache(maxsize=16_384)  # most words of a text were in one before
+def _piece_cost(piece: str, before: str | None, word: str | None, short: str | None) -> int:
     if word is None:
-        mark = match[0].strip(" ")
+        mark = piece.strip(" ")
         # Runs of up to three signs are mostly in the vocabulary; blanks and line ends always are.
         return 1000 if not mark.strip() else 1000 * math.ceil(len(mark.rstrip("\r\n")) / 3)
-    lead = 0 if match["lead"] in (None, " ", "_") else 1000 if len(word) > 2 else 300
-    if match["short"] and match["short"][0] == "’":
+    lead = 0 if before in (None, " ", "_") else 1000 if len(word) > 2 else 300
+    if short and short[0] == "’":
         lead += 1000  # "it's" is one token, "it’s" is two
     if word.isascii():
         return lead + sum(_english_cost(part) for part in _CASES.findall(word))
