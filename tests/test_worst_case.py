@@ -136,6 +136,13 @@ def test_only_the_newest_reply_keeps_its_sound_where_the_law_says_so() -> None:
     assert talk.most().audio == 30
     talk.service("conversation.item.deleted", item_id="a2")
     assert talk.most().audio >= 20, "the one before has its sound back"
+    forgetful = Talk()
+    forgetful.response("r1", ["a1"], Usage(text_in=10, audio_out=20, text_out=8))
+    forgetful.response("r2", ["a2"], Usage(text_in=10, audio_out=30, text_out=8))
+    forgetful.service("conversation.item.deleted", item_id="a1")
+    assert forgetful.most().audio == 30, "what was deleted needs no report to be gone"
+    forgetful.service("conversation.item.deleted", item_id="a2")
+    assert forgetful.most().audio == 0
     keeps = Talk(replace(LAWS, keeps_reply_audio=True))
     keeps.response("r1", ["a1"], Usage(text_in=10, audio_out=20))
     keeps.response("r2", ["a2", "a3"], Usage(text_in=10, audio_out=30))

@@ -186,7 +186,8 @@ class Reading:
             entering_ms += self._conversation.input.entering_ms
             count += self._missing
             if not self._laws.keeps_reply_audio:
-                count += Tokens(audio=max(0, self._unshown - self._newest()))
+                # No more than the replies that are still held.
+                count += Tokens(audio=max(0, min(self._unshown, self._replies) - self._newest()))
         count += Tokens(audio=entering_ms // self._token_ms + 1 if entering_ms else 0)
         for session in pending:
             tools = tools_tokens(session.get("tools") or (), self._laws)
