@@ -112,6 +112,19 @@ def test_where_a_service_is_known_not_to_take_writing_it_is_not_tried(kind: str)
     assert chosen(Auto(memory), past(supports=lambda edit: edit != kind)) == "window:8000"
 
 
+def test_where_an_hour_seems_to_cost_less_than_nothing_there_is_a_choice_all_the_same() -> None:
+    """The base is fitted, and where instructions were counted too long it may come out far below zero."""
+    said: list[str] = []
+    auto = Auto(memory)
+    laws = replace(KEPT_COLD, base_text=-5_000)
+    moment = past(laws, say=said.append)
+    costs = forecast(["summary", "written"], laws, moment.rates, None, Typical())
+    assert costs["summary"] < costs["written"] < 0
+    assert chosen(auto, moment) == "summary"
+    assert chosen(auto, past(replace(laws, hit_rate=0.1), say=said.append)) == "summary"
+    assert said == []
+
+
 def test_with_unknown_prices_the_usually_cheapest_is_taken() -> None:
     auto = Auto(memory)
     assert chosen(auto, past(model=None)) == "summary"

@@ -232,6 +232,16 @@ def test_a_service_drops_its_oldest_down_to_a_share() -> None:
     assert left(prompt) == ["now"]
 
 
+def test_where_instructions_leave_no_room_there_may_be_nothing_to_drop() -> None:
+    """Instructions may be larger than the context, and a response asked for before anything was said."""
+    prompt = RunningPrompt(LAWS, Tokens(40_000))
+    truncate(prompt, -8_000, 0.8)
+    assert left(prompt) == []
+    prompt.append(spoken("now", 1))
+    truncate(prompt, -8_000, 0.8)
+    assert left(prompt) == ["now"]
+
+
 def test_everything_tidies_nothing() -> None:
     prompt = RunningPrompt(LAWS, Tokens(50))
     assert imagined("everything").tidy(prompt, terms(0)) == (0, 0)

@@ -124,9 +124,10 @@ class Auto:
             names, past.laws, past.rates, past.summary_rates, past.typical(), summary_tokens=self._summary_tokens
         )
         cheapest = min(costs.values(), default=0)
-        best = next(name for name in names if costs.get(name, 0) <= cheapest + abs(cheapest) * _GAIN)
+        close = cheapest + abs(cheapest) * _GAIN  # a base that was fitted far below zero makes costs negative
+        best = next(name for name in names if costs.get(name, 0) <= close)
         now = self._chosen.name if self._chosen is not None else None
-        if now in names and costs.get(now, 0) <= cheapest * (1 + _GAIN):
+        if now in names and costs.get(now, 0) <= close:
             best = now
         self._why = _reason(best, costs, past)
         if self._chosen is None or best != now:
