@@ -11,6 +11,8 @@ import hashlib
 __all__ = ["Ids"]
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS = [second + first for first in _ALPHABET for second in _ALPHABET]
+"""Every two digits of a number, the lower one first. A stand-in names each of its messages."""
 
 
 class Ids:
@@ -27,10 +29,10 @@ class Ids:
         """Some letters and digits, at most 32: the body of an id, or the padding of a delta."""
         number = self._number()
         letters: list[str] = []
-        for _ in range(length):
-            number, place = divmod(number, len(_ALPHABET))
-            letters.append(_ALPHABET[place])
-        return "".join(letters)
+        for _ in range(0, length, 2):
+            number, place = divmod(number, len(_PAIRS))
+            letters.append(_PAIRS[place])
+        return "".join(letters)[:length]
 
     def draw(self) -> float:
         """A number from [0, 1), the next of this seed's."""

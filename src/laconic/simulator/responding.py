@@ -16,12 +16,11 @@ import base64
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from laconic.items import Item, Part, Wire
-from laconic.simulator.held import Held, Sounding
+from laconic.simulator.held import Held, Sounding, copied
 from laconic.simulator.ids import Ids
 from laconic.simulator.sound import BYTES_PER_MS, encoded, wire_bytes_per_ms
 
@@ -315,7 +314,7 @@ class Response:
         limit = self.ask.max_output_tokens
         if not isinstance(limit, int):
             return False
-        grown = deepcopy(opened.item)
+        grown = copied(opened.item)
         if step.act == "arguments":
             grown.arguments = (grown.arguments or "") + step.piece
         elif step.act == "part":
