@@ -82,7 +82,7 @@ class Remembering:
         self.memory = memory
         self._conversation, self._exchanges = conversation, exchanges
         self._playback = Playback()
-        self.edits = Edits(ids, ack_timeout_s)
+        self.edits = Edits(ids, ack_timeout_s, laws.lacks)
         self.standing = Standing()
         self.disputed: Callable[[str], bool] = lambda _: False
         """Whether the app wants to change this item, or what stands in it, and has not got round to it."""
