@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from aiohttp import ClientSession, TCPConnector, WSMsgType, web
@@ -45,4 +47,6 @@ async def main(port: int, upstream: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
+    # The event loop is the gateway's too: uvloop where it is installed.
+    run = import_module("uvloop").run if find_spec("uvloop") else asyncio.run
+    run(main(int(sys.argv[1]), sys.argv[2]))
