@@ -44,7 +44,8 @@ CPU: the process's own time over a run of 50 sessions, by session-hour. Peak: {F
 messages each as fast as they are taken, and speak meanwhile. Connect: until the first message, one after another.
 Memory: resident, before the first session and by each of {IDLE} silent ones.
 direct: nothing between. bare: frames copied by the WebSocket library our gateway uses, on the same event loop
-(uvloop where it is installed). everything, auto: our gateway with that memory, ledger on. litellm: {LITELLM} with one model and no database.
+(uvloop where it is installed). everything, auto: our gateway with that memory, ledger on. litellm: {LITELLM}
+with one model and no database.
 Machines are noisy: read ratios, and the spread of the rounds (--json has each).
 """
 
