@@ -234,6 +234,38 @@ def test_what_is_said_of_items_not_held_changes_nothing() -> None:
     assert len(conversation) == 0
 
 
+def test_what_a_response_made_is_told_with_its_sound_though_it_is_not_held() -> None:
+    conversation = Conversation()
+    tell(conversation, "response.created", response={"id": "aside", "conversation_id": None})
+    tell(conversation, "response.output_item.added", response_id="aside", item=message("x", "assistant"))
+    where = {"response_id": "aside", "item_id": "x", "content_index": 0}
+    for _ in range(2):
+        tell(conversation, "response.output_audio.delta", delta=sound(300), **where)
+    tell(conversation, "response.output_audio.delta", delta=sound(5), **where | {"content_index": 1})
+    content = [{"type": "output_audio", "transcript": "Yes."}]
+    response = {"id": "aside", "output": [message("x", "assistant", content=content)]}
+    tell(conversation, "response.done", response=response)
+    [item] = conversation.made(response)
+    assert (item.text, item.audio_ms) == ("Yes.", 600)
+    begin_reply(conversation)
+    tell(conversation, "response.done", response={"id": "r", "output": [message("a", "assistant")]})
+    assert conversation.made({"output": [message("a")]}) == [held(conversation, "a")]
+    assert [item.audio_ms for item in conversation.made(response)] == [0], "only of the last is it known"
+
+
+def test_the_sound_of_a_reply_that_is_deleted_while_it_is_made_is_known_at_its_end() -> None:
+    conversation = Conversation()
+    begin_reply(conversation)
+    where = {"response_id": "r", "item_id": "a", "content_index": 0}
+    tell(conversation, "response.output_audio.delta", delta=sound(300), **where)
+    tell(conversation, "conversation.item.deleted", item_id="a")
+    tell(conversation, "response.output_audio.delta", delta=sound(300), **where)
+    content = [{"type": "output_audio", "transcript": "Yes."}]
+    response = {"id": "r", "output": [message("a", "assistant", content=content)]}
+    tell(conversation, "response.done", response=response)
+    assert [item.audio_ms for item in conversation.made(response)] == [600]
+
+
 def test_an_out_of_band_response_is_not_a_response_of_the_conversation() -> None:
     conversation = Conversation()
     tell(conversation, "response.created", response={"id": "r", "conversation_id": None})

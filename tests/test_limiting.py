@@ -332,6 +332,23 @@ def test_null_usage_is_spent_as_estimated() -> None:
     assert account.spent("nanodollars") > 21 * 64_000, "even where nobody saw it begin"
 
 
+def test_null_usage_of_a_response_beside_the_conversation_is_estimated_with_its_sound() -> None:
+    talk = Talk("$2")
+    talk.app("response.create", response={"conversation": "none", "input": []})
+    talk.service("response.created", response={"id": "r1", "conversation_id": None})
+    item = {"id": "x", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+    talk.service("response.output_item.added", response_id="r1", item=item)
+    sound = base64.b64encode(bytes(48_000)).decode()
+    talk.service("response.output_audio.delta", response_id="r1", item_id="x", content_index=0, delta=sound)
+    content = [{"type": "output_audio", "transcript": "Yes."}]
+    output = [item | {"status": "completed", "content": content}]
+    response = {"id": "r1", "conversation_id": None, "status": "completed", "output": output, "usage": None}
+    talk.service("response.done", response=response)
+    account = talk.session.account
+    assert account is not None
+    assert account.spent("nanodollars") > 20 * 64_000
+
+
 def test_sound_that_will_be_written_down_is_kept_aside_until_it_is_billed() -> None:
     talk = Talk("$2", transcription="whisper-1")
     account = talk.session.account

@@ -60,7 +60,8 @@ class Conversation:
         """Items that entered, changed once complete, or left."""
         self._order = Order()
         self._sounding: dict[str, None] = {}  # messages that have sound, or may yet get it
-        self._sound: dict[str, dict[int, int]] = {}  # bytes received, by item in progress and part
+        self._sound: dict[str, dict[int, int]] = {}  # bytes received, by item in progress and part, held or not
+        self._ended: dict[str, dict[int, int]] = {}  # the same of the response that ended last
         self._output_bytes_per_ms = 48.0
         self._null_is_tail = False
 
@@ -108,6 +109,20 @@ class Conversation:
         """Whether a response that writes into this conversation is in progress."""
         return any(not response.out_of_band for response in self.responses.values())
 
+    def made(self, response: Wire) -> list[Item]:
+        """The items of a response that has just ended. Those that are not held here, made beside the conversation or
+        deleted meanwhile, are as the service told of them, with the sound that came."""
+        made: list[Item] = []
+        for wire in cast("list[Wire]", response.get("output") or []):
+            item = self.get(wire.get("id") or "")
+            if item is None:
+                item = Item.from_wire(wire)
+                for index, received in self._ended.get(item.id, {}).items():
+                    if index < len(item.parts):
+                        item.parts[index].audio_ms = int(received / self._output_bytes_per_ms)
+            made.append(item)
+        return made
+
     @property
     def answers_by_itself(self) -> bool:
         """Whether the service creates a response after each turn (voice detection with `create_response`)."""
@@ -147,7 +162,6 @@ class Conversation:
         """The service no longer holds this item. Nothing happens if the mirror did not know it."""
         self._order.remove(item_id)
         self.changes.note(item_id)
-        self._sound.pop(item_id, None)
         self._sounding.pop(item_id, None)
 
     def _session(self, event: ev.SessionCreated | ev.SessionUpdated) -> None:
@@ -279,11 +293,11 @@ class Conversation:
         return item.parts[index]
 
     def _audio_delta(self, event: ev.ResponseOutputAudioDelta) -> None:
+        parts = self._sound.setdefault(event.item_id, {})
+        received = parts.get(event.content_index, 0) + ev.payload_bytes(event.delta)
+        parts[event.content_index] = received
         part = self._part_of(event.item_id, event.content_index, "output_audio")
         if part is not None:
-            parts = self._sound.setdefault(event.item_id, {})
-            received = parts.get(event.content_index, 0) + ev.payload_bytes(event.delta)
-            parts[event.content_index] = received
             part.audio_ms = int(received / self._output_bytes_per_ms)
 
     def _transcript_delta(self, event: ev.ResponseOutputAudioTranscriptDelta) -> None:
@@ -305,8 +319,8 @@ class Conversation:
         said = event.response
         response = self.responses.pop(said.get("id", ""), None)
         output = {item.get("id"): item for item in cast("list[Wire]", said.get("output") or [])}
+        self._ended = {item_id: self._sound.pop(item_id, {}) for item_id in response.item_ids} if response else {}
         for item_id in response.item_ids if response else ():
-            self._sound.pop(item_id, None)
             item = self.get(item_id)
             if item is not None and item.in_progress:
                 if item_id not in output:

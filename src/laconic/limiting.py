@@ -25,7 +25,7 @@ from laconic.budget import Budget, Unit, shown
 from laconic.conversation import Conversation
 from laconic.errors import BadInput
 from laconic.gate import Force, Gate
-from laconic.items import Item, Wire
+from laconic.items import Wire
 from laconic.laws import Laws
 from laconic.leasing import Leasing
 from laconic.meter import Meter, is_message
@@ -306,8 +306,7 @@ class Limiting:
             self._created(event.response)
         running = self._under_way.done(response_id)
         self._can.reading.done(event, usage)
-        said = (Item.from_wire(item) for item in event.response.get("output") or ())
-        made = [self._conversation.get(item.id) or item for item in said]
+        made = self._conversation.made(event.response)
         if usage is not None:
             self.account.used(usage.total_tokens)
         else:
