@@ -3,8 +3,9 @@
 What shall be remembered is said in one of three ways: `words` (every word of the conversation), `gist` (the newest
 words, and the gist of the rest) or a number of exchanges. That leaves a few memories to choose from. An average
 hour is reckoned under each of them, with the lengths this conversation has had so far, and the cheapest is taken;
-within three percent of it, the one that holds over the longest talk. The choice is made again whenever the laws
-have changed noticeably or the talk has grown, and changed only for more than those three percent.
+within three percent of it, the one that holds over the longest talk. The choice is made again when the laws have
+changed noticeably and the talk has doubled, or has grown by eight exchanges, since reckoning takes some tens of
+milliseconds in which nobody's sound moves; and it is changed only for more than those three percent.
 
 Where forgetting cannot save anything (services that bill by the minute) or cannot be done (no edits), everything
 is kept.
@@ -113,7 +114,8 @@ class Auto:
                 yield from memory.to_notes(past)
 
     def plans(self, past: Past) -> Iterator[Plan]:
-        due = _changed(self._laws, past.laws) or past.exchanges.count >= self._exchanges + _RECONSIDER
+        grown = past.exchanges.count - self._exchanges
+        due = grown >= _RECONSIDER or (grown >= self._exchanges and _changed(self._laws, past.laws))
         chosen = self._choose(past) if self._chosen is None or due else self._chosen
         yield from chosen.plans(past)
 
