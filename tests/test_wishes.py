@@ -490,7 +490,7 @@ def test_what_the_app_deletes_is_deleted_where_it_is_written() -> None:
     [sent] = talk.sent
     note_id = sent["item_id"]
     assert note_id not in ("u", "a")
-    assert talk.session._wishes.disputed(note_id), "no memory may touch it now"  # pyright: ignore[reportPrivateUsage]
+    assert talk.session.wishes.disputed(note_id), "no memory may touch it now"
     talk.answer()
     assert [(event["type"], event["item_id"]) for event in talk.told] == [(DELETED, "u")]
     assert talk.held == [SAID]

@@ -49,6 +49,9 @@ class Owed:
         self._questions: list[_Question] = []
         self._silent = False
 
+    def __len__(self) -> int:
+        return len(self._questions)
+
     def __contains__(self, item_id: object) -> bool:
         """Whether the service is being asked about this item."""
         return any(question.item_id == item_id for question in self._questions)

@@ -150,7 +150,7 @@ class Session:
         self._missed: set[str] = set()  # why there was no summary, each told once
         self._view = View(self.conversation, self._remembering.standing)
         self._owed = Owed(ids, ack_timeout_s, self._tell)
-        self._wishes = Wishes(
+        self.wishes = Wishes(
             self._view,
             self.conversation,
             self._remembering.standing,
@@ -162,7 +162,7 @@ class Session:
             restore=self._remembering.restore,
             spell=text,
         )
-        self._remembering.disputed = self._wishes.disputed
+        self._remembering.disputed = self.wishes.disputed
         self._limiting: Limiting | Unlimited = Unlimited(known, self._create)
         if budget is not None:
             ours = (self.conversation, self.meter, self._rates, known, ids, self._actions)
@@ -242,12 +242,12 @@ class Session:
     def from_app(self, raw: ev.Raw, now: float) -> None:
         """A message arrived from the app, in GA's spelling; a beta service gets it in its own."""
         event = ev.read(raw)
-        plain = self._limiting.account is None and not self._wishes.waiting
+        plain = self._limiting.account is None and not self.wishes.waiting
         if plain and isinstance(event, ev.InputAudioBufferAppend):  # most of the traffic
             self.conversation.said(event)
             self._actions.append(ToService(raw))
             return
-        for message in self._wishes.said(raw, event, now):
+        for message in self.wishes.said(raw, event, now):
             self._pass_on(*message, now)
 
     def _pass_on(self, raw: ev.Raw, event: ev.Event, now: float) -> None:
@@ -295,8 +295,8 @@ class Session:
                 self._missed.add(ended.why)
                 self._actions.append(MemoryTold(ended.why))
             self._remembering.summarised(ended.ask_id, ended.summary)
-        if self._wishes.waiting:
-            for message in self._wishes.go_on(now):
+        if self.wishes.waiting:
+            for message in self.wishes.go_on(now):
                 self._pass_on(*message, now)
         self._edit(now)
 

@@ -69,6 +69,12 @@ class Wishes:
         """Whether messages of the app wait for edits of ours to be answered."""
         return bool(self._waiting)
 
+    @property
+    def backlog(self) -> int:
+        """How much the app has asked for that the service has still to say something about. Whoever reads from the app
+        holds it back where this grows."""
+        return len(self._waiting) + len(self._owed)
+
     def disputed(self, item_id: str) -> bool:
         """Whether the app has deleted or cut an item, or what stands in it, and that has still to be carried out."""
         if item_id in self._owed:

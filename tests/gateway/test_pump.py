@@ -531,3 +531,48 @@ async def test_hanging_up_waits_for_nobody_but_the_bill() -> None:
     sitting.service.says(*done(1, status="cancelled"))
     await sitting.over()
     assert sitting.app.closed == (1001, "the gateway is closing")
+
+
+async def test_an_app_that_does_not_read_keeps_nobody_once_the_service_has_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("laconic.gateway.pump._SETTLE_S", 0.05)
+    sitting = Sitting()
+    await until(lambda: sitting.app.sent)
+    sitting.app.open.clear()
+    sitting.service.ends(1006)
+    await sitting.over()
+    assert sitting.app.closed == (1011, "the connection to the service was lost")
+
+
+async def test_a_service_that_does_not_read_keeps_nobody_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("laconic.gateway.pump._SETTLE_S", 0.05)
+    sitting = Sitting()
+    sitting.service.says(*written(1), *begun(1))
+    await until(lambda: "response.created" in sitting.app.names)
+    sitting.service.open.clear()
+    sitting.app.ends(1001)
+    await sitting.over()
+    assert sitting.service.names == ["response.cancel"]
+
+
+async def test_an_app_whose_questions_nobody_answers_is_held_back() -> None:
+    """It asks for an item that is gone: each answer is ours, and waits for the service's word on it."""
+    sitting = Sitting(memory="last:1", ack_timeout_s=60.0)
+    sitting.service.says(*written(1))
+    sitting.service.says({**written(2)[0], "previous_item_id": "item_u1"})
+    await until(lambda: sitting.service.names == ["conversation.item.delete"])
+    sitting.service.says({"type": "conversation.item.deleted", "item_id": "item_u1"})
+    await until(lambda: not sitting.session.conversation.get("item_u1"))
+    ask = {"type": "conversation.item.retrieve", "item_id": "item_u1"}
+    sitting.app.says(*[ask] * 400)
+    await until(lambda: sitting.session.wishes.backlog > 256)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert sitting.app.taken == 257
+    for question in [event for event in sitting.service.sent if event["type"] == ask["type"]]:
+        error = {"code": "item_retrieve_invalid_item_id", "message": "no item_u1", "event_id": question["event_id"]}
+        sitting.service.says({"type": "error", "error": error})
+    await until(lambda: sitting.app.taken == 400)
+    assert sitting.app.names.count("conversation.item.retrieved") >= 257
+    await sitting.end()

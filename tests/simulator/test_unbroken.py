@@ -468,7 +468,7 @@ def test_the_app_sees_one_unbroken_conversation(
     if memory in WRITTEN and detection is not None:
         what_was_said_is_there(through)
     assert through.session is not None
-    assert not through.session._wishes.waiting  # pyright: ignore[reportPrivateUsage]
+    assert not through.session.wishes.waiting
 
 
 # --- when words cross on the wire ------------------------------------------------------------------------------------

@@ -32,6 +32,9 @@ __all__ = ["Bounds", "Pump", "error_event"]
 _SETTLE_S = 5.0
 """How long we wait, after the app has gone, for the usage of the reply it was in."""
 
+_BACKLOG = 256
+"""So many messages of the app may wait for the service's answers; then it is held back."""
+
 _POLICY, _GOING_AWAY, _BROKEN = 1008, 1001, 1011
 
 
@@ -104,6 +107,7 @@ class Pump:
         self._behind = 0  # batches that wait for the ledger, in order
         self._writing = asyncio.Lock()
         self._stirred = asyncio.Event()
+        self._moved = asyncio.Event()  # something was carried out since somebody asked
         self._awake_at: float | None = None  # when the third task wakes by itself
         self._last = now()
         self._leaving: _Ours | None = None
@@ -194,6 +198,9 @@ class Pump:
                 await self._to_service.flush()
             if batch.to_app:
                 await self._to_app.flush()
+            while self._relay.backlog > _BACKLOG:
+                self._moved.clear()
+                await self._moved.wait()
 
     async def _keep_time(self) -> None:
         """Ticks, edits, summaries, and the end of what has gone on long enough."""
@@ -229,6 +236,7 @@ class Pump:
 
     async def _carry(self, batch: Batch) -> None:
         """Put what is to be sent where it is sent from; rows first."""
+        self._moved.set()
         self._to_service.put(batch.to_service)
         if batch.rows or (batch.to_app and self._behind):
             self._stirred.set()  # what goes to the service goes at once
@@ -287,7 +295,7 @@ class Pump:
             lost = "The connection to the service was lost."
             self._to_app.put([error_event("server_error", "service_connection_lost", lost)])
             closed = Closed(_BROKEN, "the connection to the service was lost")
-        await self._to_app.flush()
+        await self._last_words()
         await self._app.close(sendable(closed.code), closed.reason)
 
     async def _finish(self, reading: asyncio.Task[None], closed: Closed) -> None:
@@ -295,20 +303,26 @@ class Pump:
         if isinstance(closed, _Ours):
             if closed.__cause__ is not None:
                 self._to_app.put([error_event("server_error", "gateway_error", "The gateway cannot go on.")])
-            with suppress(TimeoutError):  # an app that does not read shall not keep us
-                async with asyncio.timeout(_SETTLE_S):
-                    await self._to_app.flush()
+            await self._last_words()
             await self._app.close(closed.code, closed.reason)
         if self._relay.session.conversation.responding and not reading.done():
             self._relay.session.from_app(b'{"type":"response.cancel"}', self._now())
             await self._settle(reading)
         await self._service.close(1000, "")
 
+    async def _last_words(self) -> None:
+        """What waits for the app. One that does not read shall not keep us."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_S):
+                await self._to_app.flush()
+
     async def _settle(self, reading: asyncio.Task[None]) -> None:
         """Read on until the reply under way is over and written down."""
         self._settled = asyncio.Event()
         await self._carry(self._relay.drain(self._now()))
-        await self._to_service.flush()
+        with suppress(TimeoutError):  # a service that does not read tells no usage either
+            async with asyncio.timeout(_SETTLE_S):
+                await self._to_service.flush()
         settled = asyncio.create_task(self._settled.wait(), name="gateway: settled")
         await asyncio.wait((reading, settled), timeout=_SETTLE_S, return_when=asyncio.FIRST_COMPLETED)
         settled.cancel()
