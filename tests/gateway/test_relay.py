@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from simulator.doubles import Ears, LoudTurns, Voice, Yes, names, say
 
+from laconic.client.endpoints import Endpoint
 from laconic.events import Raw
 from laconic.gateway.books import Row
 from laconic.gateway.relay import Batch, Entry, Relay
@@ -295,3 +296,29 @@ def test_time_passes_for_the_session() -> None:
     assert relay.deadline == 12.0
     assert relay.tick(12.0) == Batch()
     assert relay.deadline is None
+
+
+def test_an_error_that_quotes_the_services_key_is_told_without_it() -> None:
+    ids = numbered("laconic_")
+    there = Endpoint("openai", "wss://api.example/v1/realtime", {"Authorization": "Bearer sk-proj-whole-key"})
+    session = Session(ids=lambda: next(ids))
+    relay = Relay(session, Entry("sess_1", "default", "m"), utc=lambda: AT, hide=there.hide_keys)
+    for quoted in ("sk-proj-whole-key", "sk-proj-****************abcd"):
+        error = {
+            "type": "invalid_request_error",
+            "code": "invalid_api_key",
+            "message": f"Wrong key: {quoted}. Mend it.",
+        }
+        batch = relay.from_service(json.dumps({"type": "error", "event_id": "e1", "error": error}), 0.0)
+        assert batch is not None
+        (told,) = (json.loads(raw) for raw in batch.to_app)
+        assert told == {"type": "error", "event_id": "e1", "error": error | {"message": "Wrong key: …. Mend it."}}
+
+
+def test_an_error_that_quotes_no_key_is_told_as_it_came() -> None:
+    raw = json.dumps({"type": "error", "error": {"message": "2 ** 3 is no item", "type": "invalid_request_error"}})
+    ids = numbered("laconic_")
+    relay = Relay(Session(ids=lambda: next(ids)), Entry("s", "r", "m"), utc=lambda: AT, hide=lambda text: text)
+    batch = relay.from_service(raw, 0.0)
+    assert batch is not None
+    assert batch.to_app == [raw]

@@ -44,6 +44,7 @@ DEFAULT_MODEL = "gpt-realtime-2.1"
 """OpenAI's newest realtime model billed by token, and no dearer than its elders (model page, 2026-11-22)."""
 
 _SECRET_FIELD = re.compile(r"key|token|secret|sig|auth|pass|code|cred", re.IGNORECASE)
+_MASKED = re.compile(r"[\w.-]*\*{3,}[\w*.-]*\w|[\w.-]*\*{3,}")
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 
 
@@ -74,13 +75,14 @@ class Endpoint:
         return urlsplit(self.url).hostname or ""
 
     def hide_keys(self, text: str) -> str:
-        """`text` with every key we send taken out of it, for words of a service that quotes them back."""
+        """`text` with every key we send taken out of it, for words of a service that quotes them back; those it has
+        half masked itself, too (`sk-…****abcd`)."""
         query = parse_qsl(urlsplit(self.url).query)
         keys = [value for name, value in query if _SECRET_FIELD.search(name)]
         keys += [self.headers.get("Authorization", "").removeprefix("Bearer "), self.headers.get("api-key", "")]
         for key in keys:
             text = text.replace(key, "…") if key else text
-        return text
+        return _MASKED.sub("…", text)
 
     def __repr__(self) -> str:
         kind = type(self).__name__

@@ -16,9 +16,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from laconic.actions import Action, Charged, Hangup, Lease, Notice, Summarise, ToApp, ToService, Transcribed
 from laconic.dialects import Dialect
-from laconic.events import Raw, ResponseOutputAudioDelta
+from laconic.events import Error, Raw, ResponseOutputAudioDelta, wire
 from laconic.gateway.books import Row
 from laconic.items import Wire
 from laconic.meter import Cost
@@ -82,7 +84,8 @@ class Entry:
 
 
 class Relay:
-    """One session. `utc` tells the time of day for the ledger. Without a translation the app speaks as the service."""
+    """One session. `utc` tells the time of day for the ledger. Without a translation the app speaks as the service.
+    `hide` takes the service's keys out of a text."""
 
     def __init__(
         self,
@@ -92,12 +95,14 @@ class Relay:
         utc: Callable[[], datetime],
         translation: Translation | None = None,
         record: Recorder | None = None,
+        hide: Callable[[str], str] | None = None,
     ) -> None:
         self.session = session
         self.entry = entry
         self._utc = utc
         self._translation = translation
         self._record = record
+        self._hide = hide
         self._nameless = 0
         self._estimated = Spend()
 
@@ -157,6 +162,11 @@ class Relay:
         return {"nanodollars": account.spoken_for.nanodollars, "tokens": account.spoken_for.tokens}
 
     @property
+    def backlog(self) -> int:
+        """How many messages of the app wait for what the service has still to answer."""
+        return self.session.wishes.backlog
+
+    @property
     def quiet(self) -> bool:
         """Whether nobody is speaking and nothing is being answered: a moment at which one may hang up."""
         conversation = self.session.conversation
@@ -173,7 +183,9 @@ class Relay:
         batch = Batch()
         for action in actions:
             match action:
-                case ToApp(raw):
+                case ToApp(raw, event):
+                    if isinstance(event, Error):
+                        raw = self._without_keys(raw, event)
                     if self._translation is None:
                         batch.to_app.append(raw)
                     else:
@@ -199,6 +211,15 @@ class Relay:
                     batch.notices.append(action)
         self._drop_what_is_not_needed()
         return batch
+
+    def _without_keys(self, raw: Raw, event: Error) -> Raw:
+        """An error as the app may see it: services quote the key they were shown, and that one is ours."""
+        message = event.error.message
+        shown = self._hide(message) if self._hide is not None else message
+        if shown == message:
+            return raw
+        whole = wire(raw)
+        return msgspec.json.encode(whole | {"error": whole["error"] | {"message": shown}})
 
     def _drop_what_is_not_needed(self) -> None:
         """Once a service has shown that it speaks GA and so does the app, nothing is translated any more. A beta app
