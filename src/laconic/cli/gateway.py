@@ -74,6 +74,8 @@ def add_parser(commands: Commands) -> None:
     door = parser.add_argument_group("the door")
     door.add_argument("--open", action="store_true", help="let anybody in, whatever key they show")
     door.add_argument("--origin", action="append", default=[], metavar="URL", help="pages that may connect; * is all")
+    door.add_argument("--sessions", type=int, default=1000, metavar="N", help="at once; 0: any (default %(default)s)")
+    door.add_argument("--sessions-per-key", type=int, default=0, metavar="N", help="at once with one key; 0: any")
     door.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate, PEM")
     door.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, if it is in a file of its own")
     door.add_argument("--tls-self-signed", action="store_true", help="TLS with a certificate made for a try")
@@ -141,6 +143,9 @@ def _check(args: argparse.Namespace) -> None:
         raise BadInput(f"--port must be from 0 (any free one) to {_LAST_PORT}, not {args.port}")
     if not 0 <= args.grace < float("inf"):
         raise BadInput(f"--grace is a number of seconds from 0, not {args.grace:g}")
+    for flag, most in (("--sessions", args.sessions), ("--sessions-per-key", args.sessions_per_key)):
+        if most < 0:
+            raise BadInput(f"{flag} is a number of sessions from 0 (any), not {most}")
     if args.no_ledger and args.ledger is not None:
         raise BadInput("--ledger and --no-ledger cannot both be meant; leave one out")
     if args.log_messages and args.log == "off":
@@ -165,6 +170,7 @@ def _with_the_fastest_loop(serving: Coroutine[Any, Any, None]) -> None:
 
 
 async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> None:
+    from laconic.gateway.learning import Learning
     from laconic.gateway.server import Gateway
     from laconic.gateway.standin import standing_in
 
@@ -174,6 +180,7 @@ async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> 
         tls, hint = _tls(args)
         eyes = open_things.enter_context(_eyes(args))
         stand_in = standing_in(args.mind) if routes.wants_simulator else None
+        tell = eyes.log.line if eyes.log is not None else _tell
         gateway = Gateway(
             routes,
             env=os.environ,
@@ -181,8 +188,11 @@ async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> 
             office=office,
             rates=rates,
             origins=args.origin,
-            tell=eyes.log.line if eyes.log is not None else _tell,
+            tell=tell,
             eyes=eyes,
+            sessions=args.sessions,
+            sessions_per_key=args.sessions_per_key,
+            learning=Learning(tell),
             simulator=await open_things.enter_async_context(stand_in) if stand_in is not None else None,
         )
         port = await open_things.enter_async_context(gateway.listening(args.host, args.port, tls=tls))

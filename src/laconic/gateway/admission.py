@@ -19,6 +19,11 @@ class Guest:
     grant: Grant | None = None
     """Came with a client secret, and with the settings in it."""
 
+    def user(self, named: str | None) -> str | None:
+        """For whom: whom they name, if they have a key. Whoever has a secret is whom it was minted for: another user
+        may have more of their budget left."""
+        return named if self.grant is None else self.grant.user
+
 
 class Admission:
     """Finds out who a key belongs to. `open`: whoever has no key that we know may come in all the same."""
@@ -27,6 +32,11 @@ class Admission:
         self._keys = keys
         self.secrets = secrets
         self._open = open
+
+    @property
+    def open(self) -> bool:
+        """Whether anybody may come in."""
+        return self._open
 
     @property
     def wanted(self) -> str:

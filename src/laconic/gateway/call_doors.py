@@ -12,7 +12,7 @@ from laconic import events as ev
 from laconic.client.endpoints import Endpoint
 from laconic.errors import LaconicError
 from laconic.gateway.admission import Guest
-from laconic.gateway.asked import Asked, asked
+from laconic.gateway.asked import Asked, asked, in_time
 from laconic.gateway.calls import CALL_ID, Answer, Calls, Dial, offered
 from laconic.gateway.pump import error_event
 from laconic.gateway.sockets import Socket
@@ -21,7 +21,7 @@ from laconic.items import Wire
 __all__ = ["CallDoors", "House"]
 
 _PATHS = ("/v1/realtime/calls", "/openai/v1/realtime/calls")
-_STATUS = {"insufficient_quota": 429, "model_not_found": 404, "missing_model": 400}
+_STATUS = {"insufficient_quota": 429, "rate_limit_exceeded": 429, "model_not_found": 404, "missing_model": 400}
 
 
 class House(Protocol):
@@ -109,7 +109,7 @@ class CallDoors:
             return guest
         call_id = request.match_info["call"]
         try:
-            settings = ev.wire(await request.read())
+            settings = ev.wire(await in_time(request.read()))
         except ValueError:
             return _told(400, "The body is not a JSON object.")
         if not CALL_ID.fullmatch(call_id):
@@ -122,7 +122,8 @@ class CallDoors:
     ) -> Answer | web.Response:
         wants = asked(request)
         named: object = settings.get("model") or wants.model
-        wants = replace(wants, model=named if isinstance(named, str) else None, dialect="ga")
+        model = named if isinstance(named, str) else None
+        wants = replace(wants, model=model, dialect="ga", user=guest.user(wants.user))
         bare = replace(guest, grant=None)  # its settings are in the call already
 
         async def serve(app: Socket, dial: Dial) -> None:
@@ -147,7 +148,7 @@ class CallDoors:
             there = call.there if call is not None else self._house.endpoint(request.query.get("model"))
             if there is None or not CALL_ID.fullmatch(call_id):
                 raise KeyError(call_id)
-            body, kind = await request.read(), request.headers.get("Content-Type", "")
+            body, kind = await in_time(request.read()), request.headers.get("Content-Type", "")
             return _handed_on(await self._calls.pass_on(there, call_id, verb, body, kind), {})
         except KeyError:
             return _told(404, f"No call with id '{call_id}' is running.")

@@ -31,13 +31,15 @@ from laconic import events as ev
 from laconic.client.endpoints import Endpoint, provider
 from laconic.errors import Refused, Unreachable
 from laconic.events import Raw
+from laconic.gateway.asked import in_time
 from laconic.gateway.sockets import Closed, Socket, WebSocket
 from laconic.gateway.upstream import connect
 from laconic.items import Wire
 
 __all__ = ["CALL_ID", "Answer", "Call", "Calls", "Dial", "Serve", "Sideline", "offered"]
 
-CALL_ID = re.compile(r"[\w.-]{1,128}")
+CALL_ID = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+"""It becomes part of an address: `..` would be another one."""
 _HTTP_S = 15.0
 _HEARD_S = 30.0
 """How long a call may last after its session has ended, so that a goodbye is heard to its end."""
@@ -295,10 +297,13 @@ class Calls:
 async def offered(request: web.BaseRequest) -> tuple[str, Wire]:
     """The SDP and the settings in an app's request. Raises ValueError, one sentence for the app."""
     if request.content_type == "application/sdp":
-        return await request.text(), {}
+        try:
+            return (await in_time(request.read())).decode(), {}
+        except UnicodeDecodeError:
+            raise ValueError("The offer is not text in UTF-8.") from None
     if request.content_type != "multipart/form-data":
         raise ValueError("Send the offer as application/sdp, or as multipart/form-data with 'sdp' and 'session'.")
-    fields = {name: _text(value) for name, value in (await request.post()).items()}
+    fields = {name: _text(value) for name, value in (await in_time(request.post())).items()}
     if "sdp" not in fields:
         raise ValueError("Missing required parameter: 'sdp'.")
     try:
@@ -333,9 +338,12 @@ async def _post(
             allow_redirects=False,
             timeout=ClientTimeout(total=_HTTP_S),
         ) as response:
+            body = await response.read()
+            if response.status >= 400:
+                body = there.hide_keys(body.decode(errors="replace")).encode()
             return Answer(
                 response.status,
-                await response.read(),
+                body,
                 response.content_type if response.headers.get("Content-Type") else "",
                 response.headers.get("Location", ""),
             )

@@ -39,7 +39,7 @@ class Eyes:
     spans: Spans | None = None
 
     def refused(self, reason: str) -> None:
-        """Somebody was turned away: `key`, `origin`, `model`, `budget`, `closing` or `service`."""
+        """Somebody was turned away: `key`, `origin`, `full`, `model`, `budget`, `closing` or `service`."""
         if self.metrics is not None:
             self.metrics.refused(reason)
         if self.log is not None:

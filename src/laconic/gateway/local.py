@@ -95,6 +95,7 @@ class local_gateway:  # noqa: N801 - used as a function, in `with` and in `async
             self._listening.set_exception(error)
 
     async def _serve(self) -> None:
+        from laconic.gateway.learning import Learning
         from laconic.gateway.routes import Routes
         from laconic.gateway.server import Gateway
         from laconic.gateway.standin import standing_in
@@ -103,7 +104,8 @@ class local_gateway:  # noqa: N801 - used as a function, in `with` and in `async
         routes.check(self._env)
         async with AsyncExitStack() as open_things:
             simulator = await open_things.enter_async_context(standing_in()) if routes.wants_simulator else None
-            gateway = Gateway(routes, env=self._env, simulator=simulator)
+            learning = Learning(lambda line: None)  # nobody listens here; what cannot be kept is learned again
+            gateway = Gateway(routes, env=self._env, simulator=simulator, learning=learning)
             port = await open_things.enter_async_context(gateway.listening(_HOST, 0))
             self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
             self._listening.set_result(f"ws://{_HOST}:{port}/v1")

@@ -98,7 +98,7 @@ class Metrics:
     # --- sessions --------------------------------------------------------------------------------------------
 
     def refused(self, reason: str) -> None:
-        """Somebody was turned away: `key`, `origin`, `model`, `budget`, `closing` or `service`."""
+        """Somebody was turned away: `key`, `origin`, `full`, `model`, `budget`, `closing` or `service`."""
         self._refusals.labels(reason).inc()
 
     def opened(self, route: str, model: str, connect_s: float) -> None:

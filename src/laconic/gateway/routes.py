@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from laconic.budget import Budget, Limit, Unit, budget, limits
 from laconic.client.chat_endpoints import ChatEndpoint, chat_endpoint
-from laconic.client.endpoints import Endpoint, endpoint
+from laconic.client.endpoints import Endpoint, endpoint, named
 from laconic.client.summaries import Writer, written_by
 from laconic.dialects import Dialect, session_to_ga
 from laconic.errors import BadInput
@@ -116,6 +116,10 @@ class Route:
         kept = [(name, value) for name, value in parse_qsl(parts.query) if name != "model" or model is not None]
         query = "&".join(f"{name}={quote(value, safe='')}" for name, value in (*kept, *beside.items()))
         return replace(there, url=parts._replace(query=query).geturl())
+
+    def learned_as(self, model: str | None, env: Mapping[str, str]) -> tuple[str, str]:
+        """By which names what is learned of its service and this model is kept."""
+        return named(self.service, model=model, deployment=self.deployment, env=env)
 
     def chat(self, there: Endpoint, env: Mapping[str, str]) -> ChatEndpoint | None:
         """The text model that writes summaries; None where none is named and the realtime model has to."""

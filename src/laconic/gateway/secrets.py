@@ -65,6 +65,8 @@ class Grant:
     """The settings to begin with, as they were given."""
     expires_at: int
     """Unix seconds."""
+    user: str | None = None
+    """Whom it was minted for, if the app said so then."""
 
     @property
     def model(self) -> str | None:
@@ -90,10 +92,19 @@ class Secrets:
             raise BadInput(f"{source} is too short to sign with; give it 32 characters or more, made at random")
         return cls(signing.encode())
 
-    def mint(self, key: str | None = None, session: Wire | None = None, seconds: int = _USUAL_S) -> tuple[str, int]:
+    def mint(
+        self,
+        key: str | None = None,
+        session: Wire | None = None,
+        seconds: int = _USUAL_S,
+        *,
+        user: str | None = None,
+    ) -> tuple[str, int]:
         """A new secret, and when it expires. Raises ValueError if the settings are too long for one."""
         expires_at = int(self._now()) + seconds
         statement: Wire = {"id": secrets.token_hex(8), "until": expires_at, "key": key, "session": session}
+        if user is not None:
+            statement["user"] = user
         written = msgspec.json.encode(statement)
         body = _to_text(zlib.compress(written, 9))
         value = f"{PREFIX}{body}.{self._signature(body)}"
@@ -106,7 +117,7 @@ class Secrets:
         statement = self._statement(value)
         if statement is None or statement["until"] <= self._now():
             return None
-        return Grant(statement["key"], statement["session"], statement["until"])
+        return Grant(statement["key"], statement["session"], statement["until"], statement.get("user"))
 
     def ours(self, value: str) -> bool:
         """Whether we have signed this, be it good for anything still or not."""
@@ -121,11 +132,11 @@ class Secrets:
         # Signed by us: from here on it is what we wrote.
         return json.loads(zlib.decompress(_from_text(body)))
 
-    def answer(self, body: bytes, key: str | None) -> tuple[int, Wire]:
-        """The HTTP status and body for a request to mint one, of whoever holds this key."""
+    def answer(self, body: bytes, key: str | None, *, user: str | None = None) -> tuple[int, Wire]:
+        """The HTTP status and body for a request to mint one, of whoever holds this key, for this user."""
         try:
             seconds, session = _asked(body)
-            value, expires_at = self.mint(key, session, seconds)
+            value, expires_at = self.mint(key, session, seconds, user=user)
         except _Wrong as wrong:
             return 400, _error(wrong.message, wrong.param)
         except ValueError as long:

@@ -14,11 +14,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from uuid import uuid4
 
 from aiohttp import ClientSession, web
@@ -27,19 +29,22 @@ from laconic.client.chat_endpoints import ChatEndpoint
 from laconic.client.endpoints import Endpoint, provider
 from laconic.errors import LaconicError, Refused
 from laconic.gateway.admission import Admission, Guest
-from laconic.gateway.asked import BETA_PATHS, PATHS, Asked, asked, keys_offered, same_origin
+from laconic.gateway.asked import BETA_PATHS, PATHS, Asked, asked, in_time, keys_offered, same_origin
 from laconic.gateway.books import NO_BOOKS, UNLIMITED, Allowance
 from laconic.gateway.call_doors import CallDoors
 from laconic.gateway.calls import Calls, Dial
 from laconic.gateway.eyes import Eyes, Look
+from laconic.gateway.learning import Learning
 from laconic.gateway.limits import Share
 from laconic.gateway.office import Office
 from laconic.gateway.pump import Pump, error_event
 from laconic.gateway.relay import Entry, Recorder, Relay
 from laconic.gateway.routes import Route, Routes
+from laconic.gateway.seats import Seats
 from laconic.gateway.secrets import HEADER_BYTES, Secrets, preset
 from laconic.gateway.sockets import Closed, Socket, WebSocket, sendable
 from laconic.gateway.upstream import connect, dialler
+from laconic.laws import Laws
 from laconic.rates import RateTable, load
 from laconic.session import Session
 from laconic.translation import AppSide
@@ -50,6 +55,9 @@ _LARGEST_MESSAGE = 15 * 2**20 * 4 // 3 + 2**16
 """From an app: 15 MiB of sound in base64, and what stands around it."""
 _PING_S = 20.0
 _RETRY_S = "10"
+_HEADERS_S = 15.0
+"""How long a connection may take to say what it wants."""
+_SESSIONS = 1_000
 
 Told = Callable[[str], None]
 """Takes a line for the gateway's owner."""
@@ -73,7 +81,8 @@ class Gateway:
     `admission`: who may come in; None: anybody. `office`: where books are kept; None: they are not. `simulator`: where
     the stand-in is, if a route leads there. `ping_s`: how often an app is asked whether it is still there; it has half
     as long to answer. `record` makes a recorder for a session's name, `tell` takes lines for the
-    gateway's owner, `eyes` look on.
+    gateway's owner, `eyes` look on. `sessions` at once, `sessions_per_key` with one key; 0: as many as come.
+    `learning`: where what is learned of services is kept; None: nowhere.
     """
 
     def __init__(
@@ -90,6 +99,9 @@ class Gateway:
         eyes: Eyes | None = None,
         simulator: str | None = None,
         ping_s: float = _PING_S,
+        sessions: int = _SESSIONS,
+        sessions_per_key: int = 0,
+        learning: Learning | None = None,
     ) -> None:
         self._routes = routes
         self._env = env
@@ -104,9 +116,8 @@ class Gateway:
         self._ping_s = ping_s
         self._dialler: ClientSession | None = None
         self._call_doors: CallDoors | None = None
-        self._sittings: dict[str, Pump] = {}
-        self._leaving = False
-        self._empty = asyncio.Event()
+        self._seats = Seats(sessions, sessions_per_key)
+        self._learning = learning
 
     # --- a port ----------------------------------------------------------------------------------------------
 
@@ -119,7 +130,11 @@ class Gateway:
             open_things.push_async_callback(calls.close)
             self._call_doors = CallDoors(self, calls)
             runner = web.AppRunner(
-                self.application(), access_log=None, shutdown_timeout=1.0, max_field_size=HEADER_BYTES
+                self.application(),
+                access_log=None,
+                shutdown_timeout=1.0,
+                max_field_size=HEADER_BYTES,
+                keepalive_timeout=_HEADERS_S,
             )
             await runner.setup()
             open_things.push_async_callback(runner.cleanup)
@@ -140,8 +155,7 @@ class Gateway:
             task.cancel()
 
     def _collected(self, names: frozenset[str]) -> None:
-        for name in names & self._sittings.keys():
-            self._sittings[name].hang_up(1011, "the share of the budget was lost")
+        self._seats.hang_up(names, 1011, "the share of the budget was lost")
 
     def application(self) -> web.Application:
         """The addresses, and what answers there."""
@@ -160,25 +174,11 @@ class Gateway:
     @property
     def sessions(self) -> int:
         """How many are under way."""
-        return len(self._sittings)
+        return len(self._seats)
 
     async def drain(self, grace_s: float) -> None:
         """Take no new sessions, let those under way come to a quiet moment, and end them when the grace is over."""
-        self._leaving = True
-        for pump in list(self._sittings.values()):
-            pump.leave(1001, "the gateway is closing")
-        try:
-            async with asyncio.timeout(grace_s):
-                await self._all_gone()
-        except TimeoutError:
-            for pump in list(self._sittings.values()):
-                pump.hang_up(1001, "the gateway is closing")
-            await self._all_gone()
-
-    async def _all_gone(self) -> None:
-        while self._sittings:
-            self._empty.clear()
-            await self._empty.wait()
+        await self._seats.drain(grace_s)
 
     # --- who knocks ------------------------------------------------------------------------------------------
 
@@ -186,7 +186,7 @@ class Gateway:
         return web.json_response({"status": "ok", "sessions": self.sessions})
 
     async def _ready(self, request: web.Request) -> web.Response:
-        if self._leaving:
+        if self._seats.leaving:
             return web.json_response({"status": "closing"}, status=503, headers={"Retry-After": _RETRY_S})
         return web.json_response({"status": "ok"})
 
@@ -201,15 +201,16 @@ class Gateway:
         if guest is None or guest.grant is not None:
             return _refusal(401, "invalid_api_key", "Incorrect API key provided.")
         key = guest.key.id if guest.key is not None else None
-        status, answer = self._admission.secrets.answer(await request.read(), key)
+        body = await in_time(request.read())
+        status, answer = self._admission.secrets.answer(body, key, user=asked(request).user)
         return web.json_response(answer, status=status)
 
     async def enter(self, request: web.Request) -> Guest | web.Response:
         """Who this is, or the refusal."""
-        if self._leaving:
+        if self._seats.leaving:
             self._eyes.refused("closing")
             return _refusal(503, "gateway_closing", "The gateway is closing.", {"Retry-After": _RETRY_S})
-        if not same_origin(request, self._origins):
+        if not same_origin(request, self._origins, open=self._admission.open):
             self._eyes.refused("origin")
             return _refusal(403, "origin_not_allowed", "Pages of this origin may not use this gateway.")
         guest = await self._admission.admit(keys_offered(request))
@@ -256,6 +257,22 @@ class Gateway:
 
     async def serve(self, app: Socket, wants: Asked, guest: Guest, dial: Dial) -> None:
         """One session, from its 101 to its end; `dial` connects to the service."""
+        name = f"sess_{uuid4().hex}"
+        wants = replace(wants, user=guest.user(wants.user))
+        with ExitStack() as seat:
+            try:
+                seat.enter_context(self._seats.taken(name, guest.key.id if guest.key is not None else None))
+            except Refused as full:
+                self._eyes.refused("full")
+                await _turn_away(app, "rate_limit_exceeded", full.sentence)
+                return
+            try:
+                await self._serve(name, app, wants, guest, dial)
+            except Exception as error:  # noqa: BLE001 - it ends one session, in one line; its words may be a caller's
+                self._tell(f"a mistake of ours ended session {name}: {_place(error)}; please report it")
+                await app.close(1011, "gateway error")
+
+    async def _serve(self, name: str, app: Socket, wants: Asked, guest: Guest, dial: Dial) -> None:
         if wants.model is None and guest.grant is not None:
             wants = replace(wants, model=guest.grant.model)
         route = self._routes.find(wants.model)
@@ -268,7 +285,6 @@ class Gateway:
             message = f"The model '{wants.model}' does not exist or you do not have access to it."
             await _turn_away(app, "model_not_found", message)
             return
-        name = f"sess_{uuid4().hex}"
         try:
             share = await self._office.limits.open(name, guest.key, wants.user) if self._office is not None else None
         except Refused as refused:
@@ -304,12 +320,14 @@ class Gateway:
         name, route, wants, guest = visit.name, visit.route, visit.wants, visit.guest
         try:
             there = route.endpoint(wants.model, env=self._env, simulator=self._simulator, beside=wants.beside)
+            chat = route.chat(there, self._env)
+            learned_as = route.learned_as(there.model or wants.model, self._env)
+            laws = await self._learning.laws(*learned_as) if self._learning is not None else None
             began = time.monotonic()
             service = await dial(there)
             connect_s = time.monotonic() - began
             granted = guest.grant.session if guest.grant is not None else None
             service = await preset(service, route.opening(granted))
-            chat = route.chat(there, self._env)
         except Closed as closed:
             self._eyes.refused("service")
             await app.close(sendable(closed.code), closed.reason)
@@ -322,39 +340,50 @@ class Gateway:
         look = self._eyes.session(
             name, route=route.name, model=model, provider=provider(there.url), key=key, connect_s=connect_s
         )
-        pump = self._pump(look.app(app), look.service(service), visit, there, chat, look)
-        await self._sit(name, pump, look)
+        session = self._session(visit, there, chat, laws)
+        pump = self._pump(look.app(app), look.service(service), session, visit, there, chat, look)
+        try:
+            await self._sit(name, pump, look)
+        finally:
+            if self._learning is not None:
+                await self._learning.keep(*learned_as, session)
 
     async def _sit(self, name: str, pump: Pump, look: Look) -> None:
         """Carry a session to its end."""
-        self._sittings[name] = pump
-        if self._leaving:
-            pump.leave(1001, "the gateway is closing")
+        self._seats.seated(name, pump)
         closed: Closed | None = None
         try:
             closed = await pump.run()
         except LaconicError as error:
             self._tell(error.sentence)
         finally:
-            del self._sittings[name]
-            self._empty.set()
             look.closed(closed)
 
-    def _pump(
-        self, app: Socket, service: Socket, visit: _Visit, there: Endpoint, chat: ChatEndpoint | None, look: Look
-    ) -> Pump:
-        name, route, wants, guest = visit.name, visit.route, visit.wants, visit.guest
-        numbers = count(1)
-        prefix = f"laconic_{name[-12:]}"
-        session = Session(
+    def _session(self, visit: _Visit, there: Endpoint, chat: ChatEndpoint | None, laws: Laws | None) -> Session:
+        route, guest, numbers = visit.route, visit.guest, count(1)
+        prefix = f"laconic_{visit.name[-12:]}"
+        return Session(
             ids=lambda: f"{prefix}_{next(numbers)}",
             memory=(guest.key and guest.key.memory) or route.memory,
             model=there.model,
             rates=self._rates,
+            laws=laws,
             service=provider(there.url),
             summary_model=chat.model if chat is not None else there.model,
             budget=route.allowed(guest.key.session_budget if guest.key is not None else (), visit.share.units),
         )
+
+    def _pump(
+        self,
+        app: Socket,
+        service: Socket,
+        session: Session,
+        visit: _Visit,
+        there: Endpoint,
+        chat: ChatEndpoint | None,
+        look: Look,
+    ) -> Pump:
+        name, route, wants, guest = visit.name, visit.route, visit.wants, visit.guest
         entry = Entry(
             session=name,
             route=route.name,
@@ -370,6 +399,7 @@ class Gateway:
             entry,
             utc=_utc,
             translation=AppSide(wants.dialect, there.dialect or "ga"),
+            hide=there.hide_keys,
             record=self._record(name) if self._record is not None else None,
         )
         loop = asyncio.get_running_loop()
@@ -407,6 +437,13 @@ async def _json_errors(
     except web.HTTPException as refused:
         message = f"Nothing answers at {request.path}." if refused.status == 404 else refused.reason
         return _refusal(refused.status, refused.reason.lower().replace(" ", "_"), message)
+
+
+def _place(error: Exception) -> str:
+    """What kind of mistake, and where it is. Not its words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
 
 
 def _utc() -> datetime:
