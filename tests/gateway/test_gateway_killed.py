@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
-import re
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections import Counter
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import pytest
+from commands import command
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -24,28 +19,6 @@ from laconic.gateway.ledger import Ledger
 from laconic.gateway.proof import prove
 
 SESSIONS = 4
-
-
-@asynccontextmanager
-async def command(*argv: str) -> AsyncGenerator[tuple[Process, str], None]:
-    """`laconic …` in a process of its own, and the address it listens at; killed at the end if it still runs."""
-    env = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "laconic", *argv, "--port", "0", stdout=PIPE, stderr=PIPE, env=env
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        told = ""
-        while not (found := re.search(r"ws://127\.0\.0\.1:\d+/v1/realtime", told)):
-            line = (await process.stdout.readline()).decode()
-            assert line, (await process.stderr.read()).decode()
-            told += line
-        yield process, found[0]
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
 class Apps:
