@@ -518,6 +518,7 @@ def resolving(http: ClientSession, port: int) -> Any:
         (web.Response(status=201, text="v=0"), 502, "did not say where it is"),
         (web.Response(status=503, text="<html>"), 503, "no reason given"),
         (web.json_response({"error": "odd"}, status=418), 418, "no reason given"),
+        (web.json_response({"error": {"message": "Wrong key: sk-****abcd"}}, status=401), 502, "Wrong key: …"),
     ],
 )
 async def test_a_service_of_odd_habits(answer: web.Response, status: int, told: str) -> None:

@@ -80,10 +80,16 @@ def add_parser(commands: Commands) -> None:
     door.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, if it is in a file of its own")
     door.add_argument("--tls-self-signed", action="store_true", help="TLS with a certificate made for a try")
     seen = parser.add_argument_group(
-        "what is seen", "Never speech or keys. Traces: OTEL_EXPORTER_OTLP_ENDPOINT=http://…"
+        "what is seen", "No speech but in --record; never keys. Traces: OTEL_EXPORTER_OTLP_ENDPOINT=http://…"
     )
     seen.add_argument("--log", choices=("text", "json", "off"), default="text", help="on stderr (default %(default)s)")
     seen.add_argument("--log-messages", action="store_true", help="a line for every message, by name and size")
+    seen.add_argument(
+        "--record",
+        type=Path,
+        metavar="FOLDER",
+        help="write each session into a file: holds what was said, in words, without sound or keys",
+    )
     seen.add_argument("--metrics", action="store_true", help="serve /metrics for Prometheus, to whoever asks")
     parser.add_argument(
         "--grace", type=float, default=30.0, metavar="S", help="how long sessions have to end at Ctrl-C"
@@ -171,6 +177,7 @@ def _with_the_fastest_loop(serving: Coroutine[Any, Any, None]) -> None:
 
 async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> None:
     from laconic.gateway.learning import Learning
+    from laconic.gateway.recordings import Recordings
     from laconic.gateway.server import Gateway
     from laconic.gateway.standin import standing_in
 
@@ -193,6 +200,7 @@ async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> 
             sessions=args.sessions,
             sessions_per_key=args.sessions_per_key,
             learning=Learning(tell),
+            recordings=Recordings(args.record, tell) if args.record is not None else None,
             simulator=await open_things.enter_async_context(stand_in) if stand_in is not None else None,
         )
         port = await open_things.enter_async_context(gateway.listening(args.host, args.port, tls=tls))

@@ -166,6 +166,15 @@ class Answer:
     location: str = ""
 
 
+_NOT_THEIRS = Answer(
+    502,
+    b'{"error":{"message":"The service behind the gateway did not accept its key.","type":"server_error",'
+    b'"param":null,"code":"service_unreachable"}}',
+    "application/json",
+)
+"""What the app hears where the gateway's key is the wrong one: it would take it for its own."""
+
+
 class Call:
     """One call from its offer to its end."""
 
@@ -189,7 +198,7 @@ class Call:
         self._session = {"type": "realtime", **self._session, "model": _model(there)}
         answer = await (self._take(there) if self._taken else self._make(there))
         if answer.status >= 300:
-            self.answer.set_result(answer)
+            self.answer.set_result(_NOT_THEIRS if answer.status in (401, 403) else answer)
             why = there.hide_keys(_said(answer))
             raise Refused(f"{there.shown} refused a call with HTTP {answer.status}: {why}")
         self.id = self._taken or answer.location.rstrip("/").rpartition("/")[2]
@@ -340,7 +349,7 @@ async def _post(
         ) as response:
             body = await response.read()
             if response.status >= 400:
-                body = there.hide_keys(body.decode(errors="replace")).encode()
+                body = _without_keys(there, body)
             return Answer(
                 response.status,
                 body,
@@ -350,6 +359,19 @@ async def _post(
     except (ClientError, OSError, TimeoutError) as error:
         why = there.hide_keys(str(error)) or type(error).__name__
         raise Unreachable(f"{there.shown} cannot be asked for calls ({why}); check the network and the route") from None
+
+
+def _without_keys(there: Endpoint, body: bytes) -> bytes:
+    """A refusal as it may be handed on."""
+    try:
+        whole = ev.wire(body)
+    except ValueError:
+        return there.hide_keys(body.decode(errors="replace")).encode()
+    error: object = whole.get("error")
+    said: object = cast(Wire, error).get("message") if isinstance(error, dict) else None
+    if not isinstance(said, str):
+        return body
+    return msgspec.json.encode(whole | {"error": cast(Wire, error) | {"message": there.hide_keys(said)}})
 
 
 def _address(there: Endpoint, leaf: str) -> str:

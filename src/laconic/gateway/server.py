@@ -14,13 +14,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 from uuid import uuid4
 
 from aiohttp import ClientSession, web
@@ -38,6 +36,8 @@ from laconic.gateway.learning import Learning
 from laconic.gateway.limits import Share
 from laconic.gateway.office import Office
 from laconic.gateway.pump import Pump, error_event
+from laconic.gateway.recordings import Recordings
+from laconic.gateway.refusing import json_errors, place, refusal, turn_away
 from laconic.gateway.relay import Entry, Recorder, Relay
 from laconic.gateway.routes import Route, Routes
 from laconic.gateway.seats import Seats
@@ -80,7 +80,7 @@ class Gateway:
 
     `admission`: who may come in; None: anybody. `office`: where books are kept; None: they are not. `simulator`: where
     the stand-in is, if a route leads there. `ping_s`: how often an app is asked whether it is still there; it has half
-    as long to answer. `record` makes a recorder for a session's name, `tell` takes lines for the
+    as long to answer. `recordings`: where sessions are recorded, `tell` takes lines for the
     gateway's owner, `eyes` look on. `sessions` at once, `sessions_per_key` with one key; 0: as many as come.
     `learning`: where what is learned of services is kept; None: nowhere.
     """
@@ -94,7 +94,7 @@ class Gateway:
         office: Office | None = None,
         rates: RateTable | None = None,
         origins: Collection[str] = (),
-        record: Callable[[str], Recorder] | None = None,
+        recordings: Recordings | None = None,
         tell: Told | None = None,
         eyes: Eyes | None = None,
         simulator: str | None = None,
@@ -109,7 +109,7 @@ class Gateway:
         self._office = office
         self._rates = rates or load()
         self._origins = frozenset(origins)
-        self._record = record
+        self._recordings = recordings
         self._tell = tell or _silence
         self._eyes = eyes or Eyes(time.monotonic)
         self._simulator = simulator
@@ -159,7 +159,7 @@ class Gateway:
 
     def application(self) -> web.Application:
         """The addresses, and what answers there."""
-        application = web.Application(middlewares=[_json_errors])
+        application = web.Application(middlewares=[json_errors])
         for path in (*PATHS, *BETA_PATHS):
             application.router.add_get(path, self._knock, allow_head=False)
             application.router.add_post(f"{path}/client_secrets", self._mint)
@@ -199,7 +199,7 @@ class Gateway:
         """A client secret, for whoever has a key; a secret is not enough to make others."""
         guest = await self._admission.admit(keys_offered(request))
         if guest is None or guest.grant is not None:
-            return _refusal(401, "invalid_api_key", "Incorrect API key provided.")
+            return refusal(401, "invalid_api_key", "Incorrect API key provided.")
         key = guest.key.id if guest.key is not None else None
         body = await in_time(request.read())
         status, answer = self._admission.secrets.answer(body, key, user=asked(request).user)
@@ -209,14 +209,14 @@ class Gateway:
         """Who this is, or the refusal."""
         if self._seats.leaving:
             self._eyes.refused("closing")
-            return _refusal(503, "gateway_closing", "The gateway is closing.", {"Retry-After": _RETRY_S})
+            return refusal(503, "gateway_closing", "The gateway is closing.", {"Retry-After": _RETRY_S})
         if not same_origin(request, self._origins, open=self._admission.open):
             self._eyes.refused("origin")
-            return _refusal(403, "origin_not_allowed", "Pages of this origin may not use this gateway.")
+            return refusal(403, "origin_not_allowed", "Pages of this origin may not use this gateway.")
         guest = await self._admission.admit(keys_offered(request))
         if guest is None:
             self._eyes.refused("key")
-            return _refusal(401, "invalid_api_key", "Incorrect API key provided.")
+            return refusal(401, "invalid_api_key", "Incorrect API key provided.")
         return guest
 
     def allows(self, request: web.Request) -> str | None:
@@ -244,7 +244,7 @@ class Gateway:
             decode_text=False,
         )
         if not ws.can_prepare(request):
-            return _refusal(426, "upgrade_required", "This address speaks WebSocket.", {"Upgrade": "websocket"})
+            return refusal(426, "upgrade_required", "This address speaks WebSocket.", {"Upgrade": "websocket"})
         await ws.prepare(request)
         app, wants = WebSocket(ws), asked(request)
         if self._call_doors is None or not await self._call_doors.joined(app, wants, guest):
@@ -264,12 +264,12 @@ class Gateway:
                 seat.enter_context(self._seats.taken(name, guest.key.id if guest.key is not None else None))
             except Refused as full:
                 self._eyes.refused("full")
-                await _turn_away(app, "rate_limit_exceeded", full.sentence)
+                await turn_away(app, "rate_limit_exceeded", full.sentence)
                 return
             try:
                 await self._serve(name, app, wants, guest, dial)
             except Exception as error:  # noqa: BLE001 - it ends one session, in one line; its words may be a caller's
-                self._tell(f"a mistake of ours ended session {name}: {_place(error)}; please report it")
+                self._tell(f"a mistake of ours ended session {name}: {place(error)}; please report it")
                 await app.close(1011, "gateway error")
 
     async def _serve(self, name: str, app: Socket, wants: Asked, guest: Guest, dial: Dial) -> None:
@@ -278,18 +278,18 @@ class Gateway:
         route = self._routes.find(wants.model)
         if wants.model is None and not wants.beside and (route is None or route.model is None):
             self._eyes.refused("model")
-            await _turn_away(app, "missing_model", "You must provide a model parameter.")
+            await turn_away(app, "missing_model", "You must provide a model parameter.")
             return
         if route is None or not (guest.key is None or guest.key.allows(wants.model or route.model or "")):
             self._eyes.refused("model")
             message = f"The model '{wants.model}' does not exist or you do not have access to it."
-            await _turn_away(app, "model_not_found", message)
+            await turn_away(app, "model_not_found", message)
             return
         try:
             share = await self._office.limits.open(name, guest.key, wants.user) if self._office is not None else None
         except Refused as refused:
             self._eyes.refused("budget")
-            await _turn_away(app, "insufficient_quota", refused.sentence)
+            await turn_away(app, "insufficient_quota", refused.sentence)
             return
         except LaconicError as error:  # the books cannot be read: nobody knows what is left
             await self._fail(app, error)
@@ -341,9 +341,10 @@ class Gateway:
             name, route=route.name, model=model, provider=provider(there.url), key=key, connect_s=connect_s
         )
         session = self._session(visit, there, chat, laws)
-        pump = self._pump(look.app(app), look.service(service), session, visit, there, chat, look)
         try:
-            await self._sit(name, pump, look)
+            with self._recordings.of(name) if self._recordings is not None else nullcontext() as record:
+                pump = self._pump(look.app(app), look.service(service), session, visit, there, chat, look, record)
+                await self._sit(name, pump, look)
         finally:
             if self._learning is not None:
                 await self._learning.keep(*learned_as, session)
@@ -382,6 +383,7 @@ class Gateway:
         there: Endpoint,
         chat: ChatEndpoint | None,
         look: Look,
+        record: Recorder | None,
     ) -> Pump:
         name, route, wants, guest = visit.name, visit.route, visit.wants, visit.guest
         entry = Entry(
@@ -400,7 +402,7 @@ class Gateway:
             utc=_utc,
             translation=AppSide(wants.dialect, there.dialect or "ga"),
             hide=there.hide_keys,
-            record=self._record(name) if self._record is not None else None,
+            record=record,
         )
         loop = asyncio.get_running_loop()
         return Pump(
@@ -414,36 +416,6 @@ class Gateway:
             now=loop.time,
             watch=look.noticed,
         )
-
-
-async def _turn_away(app: Socket, code: str, message: str) -> None:
-    """As services do it."""
-    await app.send(error_event("invalid_request_error", code, message))
-    await app.close(3000, f"invalid_request_error.{code}")
-
-
-def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
-    return web.json_response({"error": error}, status=status, headers=headers)
-
-
-@web.middleware
-async def _json_errors(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """What aiohttp refuses, in the shape clients of this protocol read."""
-    try:
-        return await handler(request)
-    except web.HTTPException as refused:
-        message = f"Nothing answers at {request.path}." if refused.status == 404 else refused.reason
-        return _refusal(refused.status, refused.reason.lower().replace(" ", "_"), message)
-
-
-def _place(error: Exception) -> str:
-    """What kind of mistake, and where it is. Not its words."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"
 
 
 def _utc() -> datetime:
