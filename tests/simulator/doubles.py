@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
+from array import array
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,14 +56,16 @@ class Heard:
 
 class Ears:
     def hear(self, pcm: bytes) -> Heard:
-        levels = [int.from_bytes(pcm[at : at + 2], "little", signed=True) for at in range(0, len(pcm) - 1, 48)]
-        loud = [level for level in levels if level >= 1000]
+        levels = array("h", pcm[: len(pcm) // 2 * 2])[::24]
+        if sys.byteorder == "big":
+            levels.byteswap()
+        loud = Counter(level for level in levels if level >= 1000)
         said: list[str] = []
         for level in loud:
             place, rest = divmod(level - 1000, 10)
-            if rest == 0 and place < len(_SENTENCES) and _SENTENCES[place] not in said:
+            if rest == 0 and place < len(_SENTENCES):
                 said.append(_SENTENCES[place])
-        return Heard(" ".join(said) or None, len(loud), not said or said[-1][-1] in ".?!")
+        return Heard(" ".join(said) or None, loud.total(), not said or said[-1][-1] in ".?!")
 
 
 class LoudTurns:

@@ -50,6 +50,7 @@ RATES = load()
 MODELS = ["gpt-realtime", "gpt-realtime", "gpt-realtime-mini", "gpt-realtime-2.1", "gpt-realtime-2.1-mini"]
 TRANSCRIBERS = [None, "gpt-4o-mini-transcribe", "whisper-1", "gpt-realtime-whisper", "our-deployment"]
 _WORDS = ("and", "then", "we", "walked", "along", "the", "river", "until it was late and nobody said a word about it")
+_TEXTS = [random.Random(number).choices(_WORDS, k=2_000) for number in range(4)]
 _STEP_S = 0.2
 
 
@@ -147,6 +148,7 @@ class Caller:
         self.worst_at_end = 0
         self.sound = b""
         self.unheard_ms = 0
+        self.unbilled: dict[str, int] = {}  # sound that is written down, and whose bill the session has not seen
         self.transcriber: str | None = fixed["transcriber"] if "transcriber" in fixed else draws.choice(TRANSCRIBERS)
         self.heard: list[str] = []
         self.service.connected(0.0)
@@ -195,14 +197,18 @@ class Caller:
         reads = self.bill.whole(self.service)
         text = reads.text_in + sum(len(message) for _, message in self.to_service if "input_text" in message) // 4
         audio = reads.audio_in + self.unheard_ms // self.laws.user_audio_ms_per_token
-        # The engine's margins for what it cannot know: an eighth of the text, 464 tokens, sound twice at first.
+        # The engine's margins for what it cannot know: an eighth of the text, 464 tokens, sound twice at first, and
+        # replies of which no report has shown that their sound is dropped.
+        replies = [item.audio_ms for item in self.service.conversation if item.role == "assistant"]
+        audio += sum(replies[-2:]) // self.laws.assistant_audio_ms_per_token
         usage = replace(reads, text_in=text * 9 // 8 + 464, audio_in=2 * audio, audio_out=longest)
         goodbye = Usage(text_in=600, audio_out=200)
         if unit == "tokens":
-            self.worst_at_end = usage.total_tokens + goodbye.total_tokens + self.unheard_ms // 50
+            hearing = sum(ms // 50 + 30 for ms in (self.unheard_ms, *self.unbilled.values()))
+            self.worst_at_end = usage.total_tokens + goodbye.total_tokens + hearing
         else:
-            hearing = self.unheard_ms * 17_000_000 // 60_000 + 300_000 if self.transcriber else 0
-            self.worst_at_end = price(usage + goodbye, self.rates).nanodollars + hearing
+            hearing = sum(ms * 17_000_000 // 60_000 + 300_000 for ms in (self.unheard_ms, *self.unbilled.values()))
+            self.worst_at_end = price(usage + goodbye, self.rates).nanodollars + (hearing if self.transcriber else 0)
 
     def _hear(self, event: ev.Event) -> None:
         match event:
@@ -210,6 +216,10 @@ class Caller:
                 self.calls.append(call_id)
             case ev.Error(error=error):
                 self.refusals += error.code == "budget_exceeded"
+            case (
+                ev.InputAudioTranscriptionCompleted(item_id=item_id) | ev.InputAudioTranscriptionFailed(item_id=item_id)
+            ):
+                self.unbilled.pop(item_id, None)
             case ev.ResponseOutputAudioTranscriptDelta(delta=delta):
                 self.heard.append(delta)
             case _:
@@ -234,11 +244,17 @@ class Caller:
     def _overhear(self, event: dict[str, Any]) -> None:
         """The service's word for what transcription used, and for what sound is in an item."""
         if event["type"] == "input_audio_buffer.committed":
+            self.unbilled[event["item_id"]] = self.unheard_ms
             self.unheard_ms = 0
         if event["type"] == "conversation.item.input_audio_transcription.completed":
             usage = TranscriptionUsage.from_wire(event["usage"])
             assert usage is not None
             self.transcribed.append(usage)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way, here or there."""
+        return bool(self.to_session or self.to_service or self.service.pending is not None)
 
     # --- the bill ----------------------------------------------------------------------------------------------
 
@@ -290,7 +306,7 @@ class Caller:
             if cap is not None:
                 session["max_output_tokens"] = cap
             if draws.random() < 0.5:
-                session["instructions"] = " ".join(draws.choices(_WORDS, k=draws.choice([20, 200, 1500])))
+                session["instructions"] = _text(draws, draws.choice([20, 200, 1500]))
             if draws.random() < 0.3:
                 session["tools"] = [{"type": "function", "name": "get_weather", "description": "Tells the weather."}]
         else:
@@ -350,8 +366,7 @@ class Caller:
         if draws.random() < nature.reopens * _STEP_S:
             self._reopen()
         if draws.random() < nature.writes * _STEP_S:
-            words = " ".join(draws.choices(_WORDS, k=draws.choice([5, 50, 2000])))
-            content = [{"type": "input_text", "text": words}]
+            content = [{"type": "input_text", "text": _text(draws, draws.choice([5, 50, 2000]))}]
             self.app("conversation.item.create", item={"type": "message", "role": "user", "content": content})
         for call_id in self.calls:
             output = {"type": "function_call_output", "call_id": call_id, "output": "Fog. " * draws.choice([1, 300])}
@@ -366,7 +381,7 @@ class Caller:
         if draws.random() < 0.3:
             own["max_output_tokens"] = draws.choice([20, 1000, "inf"])
         if draws.random() < 0.2:
-            own["instructions"] = " ".join(draws.choices(_WORDS, k=800))
+            own["instructions"] = _text(draws, 800)
         if draws.random() < 0.2:
             own["output_modalities"] = ["text"]
         fields: dict[str, Any] = {"response": own} if own else {}
@@ -379,8 +394,7 @@ class Caller:
         own: dict[str, Any] = {"conversation": "none", "metadata": {"topic": "aside"}}
         kind = draws.random()
         if kind < 0.5:
-            words = " ".join(draws.choices(_WORDS, k=draws.choice([10, 1000])))
-            content = [{"type": "input_text", "text": words}]
+            content = [{"type": "input_text", "text": _text(draws, draws.choice([10, 1000]))}]
             own["input"] = [{"type": "message", "role": "user", "content": content}]
         elif kind < 0.6:
             sound = base64.b64encode(say("Listen.", 8000)).decode()
@@ -416,10 +430,12 @@ class World:
             self.settle(caller)
 
     def settle(self, caller: Caller) -> None:
-        """Let what is under way come to its end."""
+        """Let what is under way come to its end, whatever the app goes on to do."""
         caller.sound = b""
-        for _ in range(60):
+        for number in range(60):
             caller.step()
+            if number >= 20 and caller.ended is not None and not caller.busy:
+                break
 
     @property
     def spent(self) -> int:
@@ -429,6 +445,11 @@ class World:
     def overshoot(self) -> float:
         """What was spent beyond the limit, as a share of it."""
         return self.spent / self.limit.amount - 1
+
+
+def _text(draws: random.Random, words: int) -> str:
+    """One of a few, since counting a text that was never seen takes longer than all that becomes of it."""
+    return " ".join(draws.choice(_TEXTS)[:words])
 
 
 def _laws(draws: random.Random, model: str) -> Laws:
@@ -474,14 +495,17 @@ def _faults(draws: random.Random) -> Faults:
 def generated(seed: int) -> World:
     """A world made from a seed: mostly one session, sometimes a few on one purse."""
     draws = random.Random(f"spenders/{seed}")
-    amount = int(10**9 * draws.choice([0.05, 0.1, 0.2, 0.4, 1.0]))
+    model = draws.choice(MODELS)
+    # What lasts for half a minute or less of most apps; a world that never comes near its limit shows nothing.
+    amount = draws.choice([40_000_000, 60_000_000, 100_000_000, 200_000_000, 300_000_000])
+    amount = amount // 3 if model.endswith("mini") else amount
     goodbye: bool | str = draws.choice([True, True, False])
     end: Any = draws.choice(["stay", "stay", "close"])
     kind = draws.random()
     if kind < 0.15:
         purse = Purse(amount)
         shared = Budget(shared=frozenset({"nanodollars"}), goodbye=goodbye, end=end)
-        callers = [Caller(draws, shared, purse) for _ in range(draws.choice([2, 3]))]
+        callers = [Caller(draws, shared, purse, model=model) for _ in range(draws.choice([2, 3]))]
         return World(callers, Limit("nanodollars", amount))
-    limit = Limit("tokens", draws.choice([3_000, 20_000])) if kind < 0.3 else Limit("nanodollars", amount)
-    return World([Caller(draws, Budget(limits=(limit,), goodbye=goodbye, end=end), None)], limit)
+    limit = Limit("tokens", draws.choice([3_000, 15_000])) if kind < 0.3 else Limit("nanodollars", amount)
+    return World([Caller(draws, Budget(limits=(limit,), goodbye=goodbye, end=end), None, model=model)], limit)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 
 import pytest
 from spenders import Caller, Nature, Purse, World, generated
@@ -18,32 +21,46 @@ from laconic.budget import Budget, Limit, limits
 EVERY_DAY, IN_ALL = 24, 2_000
 
 
-def holds(seed: int) -> float:
-    """Play one world; by how much its limit was exceeded, as a share of it."""
+@dataclass(frozen=True)
+class Played:
+    """One world, at its end."""
+
+    seed: int
+    overshoot: float
+    ended: bool
+    early: bool
+    """Whether a session ended while it had a reply's worst case left."""
+
+
+def played(seed: int) -> Played:
     world = generated(seed)
     world.run(300)
-    assert world.overshoot <= 0.01, f"world {seed} spent {world.overshoot:+.2%} more than {world.limit}"
-    for caller in world.callers:
+    early = any(
+        caller.left_at_end > caller.worst_at_end
+        for caller in world.callers
         # Where nothing is reported, what is left is our estimate and not the stand-in's.
-        if caller.left_at_end is not None and caller.limit and not caller.faults.null_usage:
-            assert caller.left_at_end <= caller.worst_at_end, f"world {seed} ended with a reply's worst case left"
-    return world.overshoot
+        if caller.left_at_end is not None and caller.limit and not caller.faults.null_usage
+    )
+    return Played(seed, world.overshoot, any(caller.ended is not None for caller in world.callers), early)
 
 
-def all_hold(seeds: Iterable[int]) -> None:
-    worst = max(holds(seed) for seed in seeds)
-    print(f"the worst of them spent {worst:+.2%} of its limit more than that")
+def all_hold(worlds: Iterable[Played]) -> None:
+    worlds = list(worlds)
+    ended = sum(world.ended for world in worlds)
+    print(f"{len(worlds)} worlds, {ended} at their end; at worst {max(world.overshoot for world in worlds):+.2%}")
+    assert [world for world in worlds if world.overshoot > 0.01 or world.early] == []
+    assert 4 * ended > 3 * len(worlds), "too many worlds never came near their limits"
 
 
 def test_budgets_hold_whatever_the_app_does() -> None:
-    all_hold(range(EVERY_DAY))
+    all_hold(map(played, range(EVERY_DAY)))
 
 
 @pytest.mark.generated
-@pytest.mark.parametrize("part", range(20))
-def test_two_thousand_budgets_hold(part: int) -> None:
-    size = IN_ALL // 20
-    all_hold(range(part * size, (part + 1) * size))
+def test_two_thousand_budgets_hold() -> None:
+    """On all cores. Each process begins anew, since a fork of one that has threads may hang."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
+        all_hold(processes.map(played, range(IN_ALL), chunksize=20))
 
 
 def test_a_shared_purse_is_not_overdrawn_by_sessions_side_by_side() -> None:
