@@ -82,8 +82,10 @@ def test_another_base_url_and_another_key_go_together() -> None:
 def test_a_key_that_is_not_set_is_told_before_anybody_connects() -> None:
     with pytest.raises(NoKey, match="OPENAI_API_KEY"):
         Routes([Route()]).check({})
-    with pytest.raises(NoKey):
+    with pytest.raises(NoKey, match="OTHER is not set, where route 'default' has its key"):
         Routes([Route(key_env="OTHER")]).check({"OPENAI_API_KEY": "sk-o"})
+    with pytest.raises(NoKey, match="/nowhere/key"):
+        Routes([Route(key_env="OTHER")]).check({"OTHER_FILE": "/nowhere/key"})
 
 
 def test_a_summary_model_where_none_is_known() -> None:

@@ -25,7 +25,7 @@ from laconic.client.chat_endpoints import ChatEndpoint, chat_endpoint
 from laconic.client.endpoints import Endpoint, endpoint, named
 from laconic.client.summaries import Writer, written_by
 from laconic.dialects import Dialect, session_to_ga
-from laconic.errors import BadInput
+from laconic.errors import BadInput, NoKey
 from laconic.gateway.pump import Bounds
 from laconic.items import Wire
 from laconic.memory import memory
@@ -100,16 +100,20 @@ class Route:
     ) -> Endpoint:
         """Where the service is, for an app that asked for `model`. `beside`: what it asked for in a model's place, a
         `call_id` or an `intent`. Raises BadInput or NoKey."""
-        asked = self.model or model
-        there = endpoint(
-            self.service,
-            model=asked,
-            deployment=self.deployment,
-            dialect=self.dialect,
-            api_version=self.api_version,
-            url=simulator,
-            env=self._environment(env),
-        )
+        try:
+            there = endpoint(
+                self.service,
+                model=self.model or model,
+                deployment=self.deployment,
+                dialect=self.dialect,
+                api_version=self.api_version,
+                url=simulator,
+                env=self._environment(env),
+            )
+        except NoKey:
+            if self.key_env is None or env.get(f"{self.key_env}_FILE"):
+                raise
+            raise NoKey(f"{self.key_env} is not set, where route {self.name!r} has its key; set it") from None
         if not beside:
             return there
         parts = urlsplit(there.url)
