@@ -297,3 +297,11 @@ def test_each_item_is_framed_by_one_law(item: Item, law: str) -> None:
 
 def test_what_nobody_has_measured_has_no_framing() -> None:
     assert framing(Item("i", type="mcp_list_tools")) is None
+
+
+def test_a_field_of_a_tool_whose_schema_is_only_true_is_counted_as_any() -> None:
+    def tool(schema: object) -> dict[str, Any]:
+        return {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {"x": schema}}}
+
+    laws = prior("openai", "gpt-realtime")
+    assert tools_tokens([tool(True)], laws) == tools_tokens([tool({})], laws) > 0

@@ -155,9 +155,10 @@ def tools_tokens(tools: Sequence[Mapping[str, Any]], laws: Laws) -> int:
 
 def _signature(tool: Mapping[str, Any]) -> str:
     schema = cast("Mapping[str, Any]", tool.get("parameters") or {})
-    properties = cast("Mapping[str, Mapping[str, Any]]", schema.get("properties") or {})
+    properties = cast("Mapping[str, Any]", schema.get("properties") or {})
     lines = [f"// {tool.get('description') or ''}", f"type {tool.get('name')} = (_: {{"]
-    for name, field in properties.items():
+    for name, given in properties.items():
+        field = cast("Mapping[str, Any]", given if isinstance(given, dict) else {})  # `true` is a schema, too
         if description := field.get("description"):
             lines.append(f"// {description}")
         # A nested schema is written out as it stands: close enough, and never too cheap.
