@@ -20,7 +20,7 @@ import pytest
 from commands import command
 from simulator.doubles import Ears, LoudTurns, Voice, Yes
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from laconic.budget import limits as read_limits
 from laconic.gateway.database import open_database, utc_now
@@ -90,7 +90,7 @@ class Flood:
                             self.refused[number].set()
                 finally:
                     asking.cancel()
-        except (ConnectionClosed, OSError):
+        except (ConnectionClosed, InvalidHandshake, OSError):
             return
 
     async def _ask(self, connection: ClientConnection, chance: random.Random) -> None:
