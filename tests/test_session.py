@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sized
+from typing import Any, cast
 
 import pytest
 from noted import SAID, Noted, noted
@@ -875,3 +876,30 @@ def test_near_the_end_of_a_budget_the_model_writes_no_summary_either() -> None:
     book.session.summarise_inside(1, "Sum it up.", 0.0)
     assert remembering.wanted(1) is None
     assert list(book.session.actions()) == []
+
+
+def test_what_comes_and_goes_leaves_nothing_behind_however_often() -> None:
+    """An app that writes and deletes for hours costs no more memory than one that does it for a while."""
+    session = Session(ids=counter())
+    session.from_service(json.dumps({"type": "session.created", "session": {"model": "gpt-realtime"}}), 0.0)
+
+    def kept() -> int:
+        found = (session._expectation, session.alternatives, session._view, session.conversation)  # pyright: ignore[reportPrivateUsage]
+        held = (value for one in found for value in vars(one).values())
+        return sum(len(cast(Sized, value)) for value in held if isinstance(value, Sized))
+
+    def come_and_go(first: int, last: int) -> None:
+        for n in range(first, last):
+            item = {"id": f"i{n}", "type": "message", "role": "user", "content": []}
+            for event in (
+                {"type": "conversation.item.added", "item": item, "previous_item_id": None},
+                {"type": "conversation.item.done", "item": item, "previous_item_id": None},
+                {"type": "conversation.item.deleted", "item_id": f"i{n}"},
+            ):
+                session.from_service(json.dumps(event), 0.0)
+            list(session.actions())
+
+    come_and_go(0, 4_200)
+    after_a_while = kept()
+    come_and_go(4_200, 6_000)
+    assert kept() == after_a_while

@@ -53,6 +53,8 @@ ALTERNATIVES = ("everything", "last:5", "service:8000:0.8")
 _NOTHING = Tokens()
 _OF_THE_HEAD = ("base_text", "default_instructions_tokens", "tools_framing")
 """The laws that instructions and tools are counted by."""
+_REMEMBERED = 4_096
+"""Things that were told: who writes and deletes for hours shall not have all of it kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Alternatives:
         self._exchange = 0
         self._answer: str | None = None  # the item that answered the exchange under way
         self._said = Remembered()
-        self._known: set[tuple[str, str]] = set()  # what was told already: services repeat themselves
+        self._known: dict[tuple[str, str], None] = {}  # what was told lately: services repeat themselves
 
     @property
     def laws(self) -> Laws:
@@ -298,7 +300,9 @@ class Alternatives:
         if not its_id:
             return False
         repeated = (what, its_id) in self._known
-        self._known.add((what, its_id))
+        self._known[what, its_id] = None
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
         return repeated
 
     def _head(self) -> Tokens:

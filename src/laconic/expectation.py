@@ -118,7 +118,10 @@ class Expectation:
         """The service said this, and `conversation` has read it. What was foreseen, if it ends a response."""
         match event:
             case ev.ConversationItemDeleted(item_id=item_id):
-                self._touched.add(item_id)
+                if item_id in self._line.place:
+                    self._touched.add(item_id)
+                else:  # it came and went, and no response read it
+                    self._touched.discard(item_id)
                 self._layout.forget(item_id)
                 self._line.gone.discard(item_id)
             case (
