@@ -319,6 +319,7 @@ def test_calls_and_outputs_find_each_other() -> None:
     assert held(conversation, "f").arguments == '{"x":1}'
     assert held(conversation, "o").output == "fog"
     assert [item.id for item in conversation.partners(held(conversation, "f"))] == ["o"]
+    assert [item.id for item in conversation.sharing("c")] == ["f", "o"]
 
 
 def test_what_we_do_not_follow_passes() -> None:
