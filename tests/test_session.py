@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sized
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from noted import SAID, Noted, noted
@@ -886,7 +886,7 @@ def test_what_comes_and_goes_leaves_nothing_behind_however_often() -> None:
     def kept() -> int:
         found = (session._expectation, session.alternatives, session._view, session.conversation)  # pyright: ignore[reportPrivateUsage]
         held = (value for one in found for value in vars(one).values())
-        return sum(len(cast(Sized, value)) for value in held if isinstance(value, Sized))
+        return sum(len(value) for value in held if isinstance(value, Sized))
 
     def come_and_go(first: int, last: int) -> None:
         for n in range(first, last):

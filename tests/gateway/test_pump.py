@@ -404,6 +404,18 @@ async def test_a_database_that_does_not_answer_is_a_no() -> None:
     await sitting.end()
 
 
+async def test_a_lease_that_breaks_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(unit: str, amount: int, *, reserve: object = None) -> tuple[int, bool]:
+        raise KeyError(unit)
+
+    purse = Purse()
+    monkeypatch.setattr(purse, "lease", broken)
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
+    with pytest.raises(KeyError):
+        await sitting.over()
+    assert sitting.app.closed == (1011, "gateway error")
+
+
 async def test_a_budget_that_ends_by_closing_tells_why_before() -> None:
     sitting = Sitting(budget=Budget(limits=limits("1 tokens"), end="close", goodbye=False))
     sitting.app.says({"type": "response.create"})

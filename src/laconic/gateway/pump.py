@@ -248,7 +248,7 @@ class Pump:
         for lease in batch.leases:
             task = asyncio.create_task(self._lease(lease), name="gateway: lease")
             self._leasing.add(task)
-            task.add_done_callback(self._leasing.discard)
+            task.add_done_callback(self._leased)
         if batch.hangup is not None:
             self.hang_up(batch.hangup.code, batch.hangup.reason)
         if batch.notices and self._watch is not None:
@@ -277,6 +277,14 @@ class Pump:
             granted, last = await self._allowance.lease(wanted.unit, wanted.amount, reserve=self._relay.reserve)
         self._relay.session.leased(wanted.unit, granted, self._now(), last=last)
         self._stirred.set()
+
+    def _leased(self, task: asyncio.Task[None]) -> None:
+        """A lease was answered. Where a mistake of ours kept it from being, the session would wait for ever."""
+        self._leasing.discard(task)
+        if not task.cancelled() and task.exception() is not None and not self._over.done():
+            ending = _ending(task)
+            assert ending is not None
+            self._over.set_result(ending)
 
     async def _queue(self, raw: Raw) -> None:
         """Sound that has to wait for the ledger: it comes after what its reply's beginning is the bill for."""
