@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,12 +165,8 @@ def _check(args: argparse.Namespace) -> None:
 
 def _with_the_fastest_loop(serving: Coroutine[Any, Any, None]) -> None:
     """On uvloop where it is installed (the `fast` extra), else on asyncio's own."""
-    if find_spec("uvloop") is None:
-        asyncio.run(serving)
-        return
-    import uvloop
-
-    uvloop.run(serving)
+    run = import_module("uvloop").run if find_spec("uvloop") else asyncio.run
+    run(serving)
 
 
 # --- serving -----------------------------------------------------------------------------------------------------
