@@ -293,10 +293,13 @@ class Conversation:
         return item.parts[index]
 
     def _audio_delta(self, event: ev.ResponseOutputAudioDelta) -> None:
-        parts = self._sound.setdefault(event.item_id, {})
-        received = parts.get(event.content_index, 0) + ev.payload_bytes(event.delta)
-        parts[event.content_index] = received
-        part = self._part_of(event.item_id, event.content_index, "output_audio")
+        self.sounded(event.item_id, event.content_index, ev.payload_bytes(event.delta))
+
+    def sounded(self, item_id: str, content_index: int, size: int) -> None:
+        """So many bytes more of a reply's sound have come."""
+        parts = self._sound.setdefault(item_id, {})
+        received = parts[content_index] = parts.get(content_index, 0) + size
+        part = self._part_of(item_id, content_index, "output_audio")
         if part is not None:
             part.audio_ms = int(received / self._output_bytes_per_ms)
 

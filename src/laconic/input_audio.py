@@ -56,10 +56,14 @@ class InputAudio:
         """Milliseconds of sound the app has sent in all."""
         return int(self._received / self.bytes_per_ms)
 
+    def appended(self, size: int) -> None:
+        """So many bytes more of sound were sent."""
+        self._received += size
+
     def said(self, event: ev.Event) -> None:
         """Take note of what the app sent."""
         if isinstance(event, ev.InputAudioBufferAppend):
-            self._received += ev.payload_bytes(event.audio)
+            self.appended(ev.payload_bytes(event.audio))
         elif isinstance(event, ev.InputAudioBufferCommit):
             self._commits.append((self._committed, self._received))
             self._committed = self._received

@@ -57,6 +57,7 @@ from laconic.memory import Memory
 from laconic.memory import memory as read_memory
 from laconic.meter import Meter, is_message
 from laconic.owed import Owed
+from laconic.passing import Passing
 from laconic.rates import Rates, RateTable, load
 from laconic.remembering import Remembering, text
 from laconic.spending import Account
@@ -163,6 +164,8 @@ class Session:
             spell=text,
         )
         self._remembering.disputed = self.wishes.disputed
+        unbound = lambda: self._limiting.account is None and not self.wishes.waiting  # noqa: E731
+        self.passing = Passing(self.conversation, self.exchanges, self._remembering.sounded, open=unbound)
         self._limiting: Limiting | Unlimited = Unlimited(known, self._create)
         if budget is not None:
             ours = (self.conversation, self.meter, self._rates, known, ids, self._actions)
@@ -204,9 +207,7 @@ class Session:
         event = ev.read(raw)
         self._began = now if self._began is None else self._began
         if isinstance(event, ev.ResponseOutputAudioDelta):  # most of the traffic, and it changes no decision
-            self.conversation.read(event)
-            self.exchanges.sounded(event.item_id)
-            self._remembering.sounded(event.item_id)
+            self.passing.delta(raw, event)
             self._actions.append(ToApp(raw, event))
             return
         if self._owed.read(event):
@@ -242,9 +243,8 @@ class Session:
     def from_app(self, raw: ev.Raw, now: float) -> None:
         """A message arrived from the app, in GA's spelling; a beta service gets it in its own."""
         event = ev.read(raw)
-        plain = self._limiting.account is None and not self.wishes.waiting
-        if plain and isinstance(event, ev.InputAudioBufferAppend):  # most of the traffic
-            self.conversation.said(event)
+        if isinstance(event, ev.InputAudioBufferAppend) and self.passing.open():  # most of the traffic
+            self.passing.append(raw, event)
             self._actions.append(ToService(raw))
             return
         for message in self.wishes.said(raw, event, now):

@@ -102,6 +102,7 @@ class Relay:
         self._utc = utc
         self._translation = translation
         self._record = record
+        self._plain = translation is None and record is None
         self._hide = hide
         self._nameless = 0
         self._estimated = Spend()
@@ -110,6 +111,8 @@ class Relay:
 
     def from_service(self, raw: Raw, now: float) -> Batch | None:
         """A message arrived from the service. None: it is sound, to be passed on as it came, and that is all."""
+        if self._plain and self.session.passing.from_service(raw):
+            return None
         if self._record is not None:
             self._record(raw, "service", now)
         self.session.from_service(raw, now)
@@ -122,6 +125,8 @@ class Relay:
 
     def from_app(self, raw: Raw, now: float) -> Batch | None:
         """A message arrived from the app, in its own dialect. None: as `from_service`."""
+        if self._plain and self.session.passing.from_app(raw):
+            return None
         if self._translation is not None:
             raw = self._translation.to_session(raw)
         self.session.from_app(raw, now)
