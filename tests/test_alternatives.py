@@ -520,3 +520,17 @@ def test_a_name_that_means_no_memory_is_refused() -> None:
     """In one sentence."""
     with pytest.raises(BadInput, match="cannot be reckoned"):
         Alternatives(KEPT, GA, memories=["nonsense"])
+
+
+def test_what_is_told_twice_counts_once_within_some_thousand_things() -> None:
+    """Only so much is kept of what was told, however long the conversation: services repeat themselves soon."""
+    story = Alternatives(KEPT, rates("gpt-realtime"))
+    minute = Meter(None, rates("whisper-1")).transcription("i", TranscriptionUsage(duration_ms=60_000))
+    for number in range(4_097):
+        story.transcribed(f"i{number}", None, Cost())
+    nothing = story.floor.nanodollars
+    story.transcribed("i4096", None, minute)
+    assert story.floor.nanodollars == nothing
+    assert minute.nanodollars > 0
+    story.transcribed("i0", None, minute)
+    assert story.floor.nanodollars == nothing + minute.nanodollars

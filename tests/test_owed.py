@@ -107,3 +107,12 @@ def test_a_service_that_speaks_again_is_waited_for_again() -> None:
     assert desk.owed.read(refusal(item_id="b"))
     assert desk.ask(item_id="c") is not None
     assert desk.owed.deadline == 5.0
+
+
+def test_what_is_owed_is_counted() -> None:
+    desk = Desk()
+    desk.ask(item_id="a")
+    desk.ask(item_id="b")
+    assert len(desk.owed) == 2
+    desk.owed.read(refusal(item_id="a"))
+    assert len(desk.owed) == 1

@@ -60,3 +60,11 @@ def test_the_last_lease_and_a_limit_of_ones_own_are_final() -> None:
 def test_a_unit_without_limit_has_none() -> None:
     with pytest.raises(KeyError):
         Account(limits("$1"), (), Meter(RATES)).limit("ms")
+
+
+def test_what_was_estimated_and_what_is_under_way_can_be_told_apart() -> None:
+    account = Account(limits("$1"), (), Meter(RATES))
+    account.estimate(Spend(500, 7))
+    account.reserve("r1", Spend(600, 300))
+    account.reserve("r2", Spend(1, 2))
+    assert (account.estimated, account.spoken_for) == (Spend(500, 7), Spend(601, 302))

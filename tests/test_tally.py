@@ -133,3 +133,19 @@ def test_it_is_what_counting_all_anew_would_give(steps: list[tuple[str, int]]) -
     assert tally.tokens() == anew(world)
     roles = {item.role for item in world.conversation}
     assert {role for role in ("user", "assistant") if tally.exchanges(role)} == roles
+
+
+def test_what_nobody_can_frame_is_counted_by_its_words() -> None:
+    world, tally = World(Item("t", type="mcp_list_tools")), Tally(kind_of)
+    tally.follow(world.past)
+    world.past.laws = Laws(reply_framing=9, user_text_framing=9)
+    tally.follow(world.past)
+    assert tally.tokens() == anew(world)
+
+
+def test_a_mark_that_was_passed_stays_passed_without_another_look() -> None:
+    world, tally = World(typed("1", "one two three four")), Tally(kind_of)
+    tally.follow(world.past)
+    assert tally.passes(7, world.past)
+    world.pinned = {"1"}  # nobody tells of pins
+    assert tally.passes(7, world.past)

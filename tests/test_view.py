@@ -329,3 +329,22 @@ def test_a_done_of_what_is_gone_is_passed_on() -> None:
     desk.goes("a", "b")
     item = {"id": "b", "type": "message", "role": "user", "content": []}
     assert desk.says(DONE, item=item, previous_item_id="a")["previous_item_id"] == "a"
+
+
+def test_the_apps_items_are_found_by_the_call_they_share() -> None:
+    desk = talk("a")
+    desk.enters("f", type="function_call", call_id="c1", role=None)
+    desk.enters("o", type="function_call_output", call_id="c1", role=None)
+    desk.goes("f", "o")
+    assert [item.id for item in desk.view.sharing("c1")] == ["f", "o"]
+
+
+def test_there_are_gaps_once_something_left_that_the_app_believes_in() -> None:
+    desk = talk("a", "b")
+    desk.view.left("a")
+    assert not desk.view.gaps
+    desk.goes("a")
+    desk.view.left("a")
+    assert desk.view.gaps
+    desk.view.left("b")
+    assert desk.view.gaps

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from noted import SAID, Noted, noted
-from playbook import Placeholder, Playbook, app, counter, notice, service, to_app, to_service, wait
+from playbook import Placeholder, Playbook, app, call, counter, notice, service, to_app, to_service, wait
 
 from laconic.session import EditFailed, Forgot, Session, ToService
 
@@ -573,3 +573,12 @@ def test_a_cut_between_writing_down_and_deleting_cuts_both() -> None:
     talk.says("response.done", response={"id": "r2", "conversation_id": "conv", "status": "completed", "output": []})
     talk.answer()
     assert talk.held == ["Where is it?"]
+
+
+def test_what_the_service_still_owes_the_app_is_counted() -> None:
+    owed: list[int] = []
+    count = call("count", lambda session, _: owed.append(session.wishes.backlog))
+    asked = forgotten("b") >> app(DELETE, item_id="a", event_id="app_1") << to_service(DELETE, event_id="ours_2")
+    book = asked >> count >> refused("ours_2") << to_app(DELETED, item_id="a") >> count
+    assert book
+    assert owed == [1, 0]
