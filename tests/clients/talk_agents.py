@@ -21,6 +21,9 @@ from agents.realtime import RealtimeAgent, RealtimeModelConfig, RealtimePlayback
 from caller import CUT_IN_PACE_S, DETECTION, PATIENCE_S, Exchange, begun, exchanges, settled, tell, weather
 
 
+REASONS_TO_RETRIEVE = ("conversation.item.input_audio_transcription.completed", "conversation.item.truncated")
+
+
 class Caller:
     """A session, what came of it, and the speaker that plays it."""
 
@@ -30,6 +33,8 @@ class Caller:
         self.seen: Counter[str] = Counter()
         self.cuts: list[int] = []
         self.interruptions = 0
+        self.retrieves = 0
+        """How often the library has asked for an item again: with each transcript or truncation, once it has had sound."""
 
     async def say(self, line: Exchange, pace_s: float = 0.0) -> None:
         if line.typed:
@@ -49,6 +54,7 @@ class Caller:
             if event.data.type == "raw_server_event":
                 message = event.data.data
                 self.seen[message["type"]] += 1
+                self.retrieves += message["type"] in REASONS_TO_RETRIEVE and self.seen["response.output_audio.delta"] > 0
                 if message["type"] == "conversation.item.truncated":
                     self.cuts.append(message["audio_end_ms"])
         return event
@@ -112,7 +118,7 @@ async def main(base_url: str, folder: Path) -> None:
             said = bool(line.cut_in_ms)
             words = await caller.listen(line, following if said else None)
             assert said or words == line.reply, words
-        while not settled(caller.seen):
+        while not settled(caller.seen) or caller.seen["conversation.item.retrieved"] < caller.retrieves:
             await caller.receive()
         history = str(session._history)
     assert asked == [line.tool["city"] for line in talk if line.tool is not None], asked
@@ -121,6 +127,8 @@ async def main(base_url: str, folder: Path) -> None:
     missing = [line.say for line in talk if line.say not in history]
     missing += [line.reply for line in talk if line.reply not in history and not line.cut_in_ms]
     assert not missing, f"not in the client's own history: {missing}"
+    # How many that are depends on whether the first words are written down before the first reply is heard.
+    assert caller.seen.pop("conversation.item.retrieved") == caller.retrieves
     tell(caller.seen)
 
 
