@@ -39,7 +39,16 @@ def following(raw: bytes) -> Stream:
 def test_a_piece_like_the_last_is_measured(event_id: str | None) -> None:
     stream = following(piece("QUJD" * 10, event_id=event_id))
     for payload, size in (("QUJD" * 7, 21), ("QUI=", 2), ("QQ==", 1)):
-        assert stream.measured(piece(payload, event_id=event_id and "event_22")) == size
+        stream.unread = 0
+        assert stream.passes(piece(payload, event_id=event_id and "event_22"))
+        assert stream.unread == size
+
+
+def test_it_may_be_written_with_spaces() -> None:
+    spaced = [json.dumps(json.loads(piece("QUJD" * 7, event_id=name))).encode() for name in ("event_1", "event_22")]
+    stream = following(spaced[0])
+    assert stream.passes(spaced[1])
+    assert stream.unread == 21
 
 
 @pytest.mark.parametrize(
@@ -60,17 +69,19 @@ def test_a_piece_like_the_last_is_measured(event_id: str | None) -> None:
     ],
 )
 def test_any_other_message_is_not(other: bytes) -> None:
-    assert following(piece("QUJD")).measured(other) is None
+    stream = following(piece("QUJD"))
+    assert not stream.passes(other)
+    assert stream.unread == 0
 
 
 def test_nothing_is_like_a_piece_that_was_not_seen_or_came_as_text() -> None:
-    assert Stream().measured(piece("QUJD")) is None
+    assert not Stream().passes(piece("QUJD"))
     stream = following(piece("QUJD"))
-    assert stream.measured(piece("QUJD").decode()) is None
+    assert not stream.passes(piece("QUJD").decode())
     stream.follow(piece("QUJD").decode(), b'"QUJD"')
-    assert stream.measured(piece("QUJD")) is None
+    assert not stream.passes(piece("QUJD"))
     stream.follow(piece("QUJD"), b'"elsewhere"')
-    assert stream.measured(piece("QUJD")) is None
+    assert not stream.passes(piece("QUJD"))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 1), st.binary(max_size=40), st.booleans())))
@@ -80,24 +91,36 @@ def test_what_passes_is_taken_in_as_if_it_had_been_read(pieces: list[tuple[str, 
     for number, (item, part, sound, named) in enumerate(pieces):
         payload = b64encode(sound).decode()
         raw = piece(payload, event_id=f"event_{number}" if named else None, item=item, part=part)
-        if not passed.passing.from_service(raw):
+        if not passed.passing.reply.passes(raw):
             passed.from_service(raw, 0.0)
         read.from_service(raw, 0.0)
+    passed.passing.settle()
     for one, other in zip(passed.conversation, read.conversation, strict=True):
         assert one == other
     assert passed.exchanges.count == read.exchanges.count
 
 
 def test_the_apps_sound_passes_while_nothing_of_it_has_to_be_looked_at() -> None:
-    talk = session()
-    assert not talk.passing.from_app(append("QUJD" * 16))
-    talk.from_app(append("QUJD" * 16), 0.0)
+    talk, sound = session(), append("QUJD" * 16)
+    speech = talk.passing.speech
+    assert not speech.passes(sound)
+    talk.from_app(sound, 0.0)
     assert [type(action) for action in talk.actions()] == [ToService]
-    assert talk.passing.from_app(append("QUJD" * 16))
+    assert speech.passes(sound)
+    talk.tick(0.0)
     assert talk.conversation.input.ms == 2
     counted = session(budget="$1")
-    counted.from_app(append("QUJD" * 16), 0.0)
-    assert not counted.passing.from_app(append("QUJD" * 16))
+    counted.from_app(sound, 0.0)
+    assert not counted.passing.speech.passes(sound)
+
+
+def test_what_the_app_says_between_two_pieces_may_have_to_be_waited_for() -> None:
+    talk, sound = session(), append("QUJD" * 16)
+    talk.from_app(sound, 0.0)
+    talk.from_app(b'{"type":"input_audio_buffer.commit"}', 0.0)
+    assert not talk.passing.speech.passes(sound)
+    talk.from_app(sound, 0.0)
+    assert talk.passing.speech.passes(sound)
 
 
 def session(**more: Any) -> Session:
@@ -121,4 +144,6 @@ def test_a_piece_is_measured_as_it_would_be_read() -> None:
     raw = piece("QUJDRA==")
     event = ev.read(raw)
     assert isinstance(event, ev.ResponseOutputAudioDelta)
-    assert following(raw).measured(raw) == payload_bytes(event.delta) == 4
+    stream = following(raw)
+    assert stream.passes(raw)
+    assert stream.unread == payload_bytes(event.delta) == 4

@@ -204,6 +204,7 @@ class Session:
 
     def from_service(self, raw: ev.Raw, now: float) -> None:
         """A message arrived from the service."""
+        self.passing.settle()
         event = ev.read(raw)
         self._began = now if self._began is None else self._began
         if isinstance(event, ev.ResponseOutputAudioDelta):  # most of the traffic, and it changes no decision
@@ -242,9 +243,9 @@ class Session:
 
     def from_app(self, raw: ev.Raw, now: float) -> None:
         """A message arrived from the app, in GA's spelling; a beta service gets it in its own."""
+        self.passing.settle()
         event = ev.read(raw)
-        if isinstance(event, ev.InputAudioBufferAppend) and self.passing.open():  # most of the traffic
-            self.passing.append(raw, event)
+        if self.passing.append(raw, event):  # most of the traffic
             self._actions.append(ToService(raw))
             return
         for message in self.wishes.said(raw, event, now):
@@ -307,11 +308,13 @@ class Session:
 
     def heard(self, item_id: str, ms: int, now: float, *, stopped: bool = False, content_index: int = 0) -> None:
         """The speaker has played this much of an item; `stopped`: and will play no more of it."""
+        self.passing.settle()
         if self._remembering.heard(item_id, ms, stopped=stopped, content_index=content_index):
             self._edit(now)
 
     def tick(self, now: float) -> None:
         """The deadline passed."""
+        self.passing.settle()
         self._remembering.expire(now)
         self._owed.expire(now)
         self._asides.expire(now)
@@ -332,6 +335,8 @@ class Session:
             rates = self._find(model) or self._remembering.past.summary_rates
             cost = self.meter.aside(f"summary {ask_id}", "summary", usage, rates)
             self._actions.append(Charged(f"summary {ask_id}", "completed", usage, cost, "summary"))
+        if summary is not None and usage is not None:
+            self.alternatives.summary_tokens = usage.text_out
         self._remembering.summarised(ask_id, summary)
         self._edit(now)
 
@@ -350,6 +355,7 @@ class Session:
 
     def end(self, now: float) -> None:
         """The conversation is over: nothing more will be sent."""
+        self.passing.settle()
         self.ended = True
         self._remembering.abandon()
         self._elapsed(now)

@@ -20,8 +20,7 @@ from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeModelConfig, RealtimePlaybackTracker, RealtimeRunner
 from caller import CUT_IN_PACE_S, DETECTION, PATIENCE_S, Exchange, begun, exchanges, settled, tell, weather
 
-
-REASONS_TO_RETRIEVE = ("conversation.item.input_audio_transcription.completed", "conversation.item.truncated")
+ASKS_AGAIN = ("conversation.item.input_audio_transcription.completed", "conversation.item.truncated")
 
 
 class Caller:
@@ -34,7 +33,7 @@ class Caller:
         self.cuts: list[int] = []
         self.interruptions = 0
         self.retrieves = 0
-        """How often the library has asked for an item again: with each transcript or truncation, once it has had sound."""
+        """How often the library has asked for an item again: with each `ASKS_AGAIN`, once it has had sound."""
 
     async def say(self, line: Exchange, pace_s: float = 0.0) -> None:
         if line.typed:
@@ -54,7 +53,9 @@ class Caller:
             if event.data.type == "raw_server_event":
                 message = event.data.data
                 self.seen[message["type"]] += 1
-                self.retrieves += message["type"] in REASONS_TO_RETRIEVE and self.seen["response.output_audio.delta"] > 0
+                self.retrieves += (
+                    message["type"] in REASONS_TO_RETRIEVE and self.seen["response.output_audio.delta"] > 0
+                )
                 if message["type"] == "conversation.item.truncated":
                     self.cuts.append(message["audio_end_ms"])
         return event

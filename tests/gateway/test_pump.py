@@ -482,6 +482,23 @@ async def test_a_flood_is_ended_with_1008() -> None:
     assert len(sitting.service.sent) == 50
 
 
+async def test_so_is_more_than_anybody_can_say() -> None:
+    sitting = Sitting(bounds=Bounds(bytes_s=10, burst_bytes=50 * len(json.dumps(APPEND))))
+    sitting.app.says(*[APPEND] * 60)
+    await sitting.over()
+    assert sitting.app.closed == (1008, "too many bytes")
+    assert len(sitting.service.sent) == 50
+
+
+async def test_time_makes_room_again() -> None:
+    sitting = Sitting(bounds=Bounds(messages_s=1_000, burst=5, bytes_s=1e6, burst_bytes=10**6))
+    for said in range(10, 40, 10):
+        sitting.app.says(*[APPEND] * 5)
+        await until(lambda said=said: len(sitting.service.sent) == said // 2)
+        await asyncio.sleep(0.02)
+    await sitting.end()
+
+
 async def test_idle_sockets_are_ended_with_1001() -> None:
     sitting = Sitting(bounds=Bounds(idle_s=0.05))
     closed = await sitting.over()
@@ -490,7 +507,7 @@ async def test_idle_sockets_are_ended_with_1001() -> None:
 
 
 async def test_zero_is_without_bound() -> None:
-    sitting = Sitting(bounds=Bounds(messages_s=0, burst=0, idle_s=0))
+    sitting = Sitting(bounds=Bounds(messages_s=0, burst=0, bytes_s=0, burst_bytes=0, idle_s=0))
     sitting.app.says(*[APPEND] * 60)
     await until(lambda: len(sitting.service.sent) == 60)
     await sitting.end()

@@ -33,7 +33,7 @@ def test_the_example_is_read_and_each_model_finds_its_way() -> None:
     }
     support = routes.find("support-jp")
     assert support is not None
-    assert support.bounds == Bounds(messages_s=200, burst=5_000, idle_s=900)
+    assert support.bounds == Bounds(messages_s=200, burst=5_000, bytes_s=500_000, burst_bytes=50_000_000, idle_s=900)
     assert routes.wants_simulator
     routes.check({**KEYS, "LACONIC_SUMMARY_MODEL": "mini"})
 
@@ -142,10 +142,13 @@ def test_callers_are_written_down_where_the_route_says_so() -> None:
         ("[[route]]\nbudget = '$2/day'", "route 1: budget cannot be used"),
         ("[[route]]\ndialect = 'gamma'", 'route 1: dialect has to be "ga" or "beta"'),
         ("[[route]]\nbudget_end = 'bang'", 'route 1: budget_end has to be "stay" or "close"'),
-        ("[[route]]\nlimits = 3", "route 1: limits has to be a table of messages_s, burst and idle_s"),
+        (
+            "[[route]]\nlimits = 3",
+            "route 1: limits has to be a table of messages_s, burst, bytes_s, burst_bytes, idle_s",
+        ),
         (
             "[[route]]\n[route.limits]\nidle = 3",
-            "route 1: limits.idle is not known; there are messages_s, burst, idle_s",
+            "route 1: limits.idle is not known; there are messages_s, burst, bytes_s, burst_bytes, idle_s",
         ),
         ("[[route]]\n[route.limits]\nidle_s = -1", "route 1: limits.idle_s has to be a number from 0"),
         ("[[route]]\n[route.limits]\nidle_s = true", "route 1: limits.idle_s has to be a number from 0"),

@@ -12,8 +12,9 @@ hangs up in the middle of a reply still pays for it: the reply is cancelled and 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -46,8 +47,32 @@ class Bounds:
     """Messages a second from the app, over a longer time."""
     burst: int = 20_000
     """Messages it may send at once: a minute of sound in pieces of 20 ms is 3,000."""
+    bytes_s: float = 2**20
+    """Bytes a second from the app, over a longer time: sound is 64,000."""
+    burst_bytes: int = 2**27
+    """Bytes it may send at once, its largest message among them."""
     idle_s: float = 3_600
     """How long neither side may say anything."""
+
+
+class _Room:
+    """What an app may still send. Time adds to it, which is not reckoned before there is none left."""
+
+    __slots__ = ("_at", "_bounds", "bytes", "messages")
+
+    def __init__(self, bounds: Bounds, now: float) -> None:
+        self._bounds, self._at = bounds, now
+        self.messages = float(bounds.burst) if bounds.messages_s else math.inf
+        self.bytes = float(bounds.burst_bytes) if bounds.bytes_s else math.inf
+
+    def renewed(self, now: float) -> bool:
+        """Whether there is room again, with what time has added."""
+        passed, self._at, most = now - self._at, now, self._bounds
+        if most.messages_s:
+            self.messages = min(self.messages + passed * most.messages_s, most.burst)
+        if most.bytes_s:
+            self.bytes = min(self.bytes + passed * most.bytes_s, most.burst_bytes)
+        return self.messages >= 0 and self.bytes >= 0
 
 
 class _Lane:
@@ -56,25 +81,21 @@ class _Lane:
     def __init__(self, socket: Socket) -> None:
         self._socket = socket
         self._waiting: deque[Raw] = deque()
-        self._pen = asyncio.Lock()
 
     def put(self, raws: Sequence[Raw]) -> None:
         self._waiting.extend(raws)
 
-    async def pass_on(self, raw: Raw) -> None:
+    def pass_on(self, raw: Raw) -> Awaitable[None]:
         """Put one there and flush, the short way."""
-        if self._waiting or self._pen.locked():
-            self._waiting.append(raw)
-            await self.flush()
-            return
-        async with self._pen:
-            await self._socket.send(raw)
+        if not self._waiting:
+            return self._socket.send(raw)
+        self._waiting.append(raw)
+        return self.flush()
 
     async def flush(self) -> None:
         """Send what waits here; returns when all of it has been taken."""
-        async with self._pen:
-            while self._waiting:
-                await self._socket.send(self._waiting.popleft())
+        while self._waiting:
+            await self._socket.send(self._waiting.popleft())
 
 
 class Pump:
@@ -168,11 +189,11 @@ class Pump:
     async def _read_service(self) -> None:
         while True:
             raw = await self._service.recv()
-            now = self._last = self._now()
-            batch = self._relay.from_service(raw, now)
-            if batch is None:
+            self._last = self._now()
+            if self._relay.reply.passes(raw):
                 await (self._to_app.pass_on(raw) if not self._behind else self._queue(raw))
                 continue
+            batch = self._relay.from_service(raw, self._last)
             await self._carry(batch)
             if batch.to_service:
                 self._stirred.set()
@@ -180,19 +201,18 @@ class Pump:
                 await self._to_app.flush()
 
     async def _read_app(self) -> None:
-        left, counted_at = float(self._bounds.burst), self._now()
+        room = _Room(self._bounds, self._now())
         while True:
             raw = await self._app.recv()
-            now = self._last = self._now()
-            if self._bounds.messages_s:
-                left = min(self._bounds.burst, left + (now - counted_at) * self._bounds.messages_s) - 1
-                counted_at = now
-                if left < 0:
-                    raise _Ours(_POLICY, "too many messages")
-            batch = self._relay.from_app(raw, now)
-            if batch is None:
+            self._last = self._now()
+            room.messages -= 1
+            room.bytes -= len(raw)
+            if (room.messages < 0 or room.bytes < 0) and not room.renewed(self._last):
+                raise _Ours(_POLICY, "too many messages" if room.messages < 0 else "too many bytes")
+            if self._relay.speech.passes(raw):
                 await self._to_service.pass_on(raw)
                 continue
+            batch = self._relay.from_app(raw, self._last)
             await self._carry(batch)
             if batch.to_service:
                 await self._to_service.flush()

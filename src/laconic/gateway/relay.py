@@ -1,5 +1,6 @@
 """One session between two sockets, without the sockets: what arrives goes in, what is to be done comes out.
 
+    if relay.reply.passes(raw): ...            # sound, for the app as it came
     batch = relay.from_service(raw, now)
     await books.write(batch.rows)          # before anything of it goes to the app
     for raw in batch.to_service: ...       # in this order
@@ -20,10 +21,11 @@ import msgspec
 
 from laconic.actions import Action, Charged, Hangup, Lease, Notice, Summarise, ToApp, ToService, Transcribed
 from laconic.dialects import Dialect
-from laconic.events import Error, Raw, ResponseOutputAudioDelta, wire
+from laconic.events import Error, Raw, wire
 from laconic.gateway.books import Row
 from laconic.items import Wire
 from laconic.meter import Cost
+from laconic.passing import Stream
 from laconic.recording import Sender
 from laconic.session import Session
 from laconic.worst_case import Spend
@@ -32,11 +34,6 @@ __all__ = ["Batch", "Entry", "Recorder", "Relay", "Translation"]
 
 Recorder = Callable[[Raw, Sender, float], None]
 """Takes every message as the service got or sent it, with who said it and when."""
-
-
-_APPEND = b'"input_audio_buffer.append"'
-_BEGINNING = 128
-"""Characters in which a message says what it is, unless somebody writes the sound first."""
 
 
 class Translation(Protocol):
@@ -102,40 +99,33 @@ class Relay:
         self._utc = utc
         self._translation = translation
         self._record = record
-        self._plain = translation is None and record is None
         self._hide = hide
         self._nameless = 0
         self._estimated = Spend()
+        self.reply, self.speech = Stream(), Stream()
+        """What passes here is the other side's as it came, and need not be told us."""
+        self._let_pass()
+
+    def _let_pass(self) -> None:
+        """Let sound pass where messages go as they came, and nobody takes notes."""
+        if self._translation is None and self._record is None:
+            self.reply, self.speech = self.session.passing.reply, self.session.passing.speech
 
     # --- what arrives ----------------------------------------------------------------------------------------
 
-    def from_service(self, raw: Raw, now: float) -> Batch | None:
-        """A message arrived from the service. None: it is sound, to be passed on as it came, and that is all."""
-        if self._plain and self.session.passing.from_service(raw):
-            return None
+    def from_service(self, raw: Raw, now: float) -> Batch:
+        """A message arrived from the service, and was not let pass by `reply`."""
         if self._record is not None:
             self._record(raw, "service", now)
         self.session.from_service(raw, now)
-        actions = [*self.session.actions()]
-        if len(actions) == 1 and self._translation is None:
-            only = actions[0]
-            if type(only) is ToApp and type(only.event) is ResponseOutputAudioDelta and only.raw is raw:
-                return None
-        return self._batch(actions, now)
+        return self._batch(self.session.actions(), now)
 
-    def from_app(self, raw: Raw, now: float) -> Batch | None:
-        """A message arrived from the app, in its own dialect. None: as `from_service`."""
-        if self._plain and self.session.passing.from_app(raw):
-            return None
+    def from_app(self, raw: Raw, now: float) -> Batch:
+        """A message arrived from the app, in its own dialect, and was not let pass by `speech`."""
         if self._translation is not None:
             raw = self._translation.to_session(raw)
         self.session.from_app(raw, now)
-        actions = [*self.session.actions()]
-        if len(actions) == 1 and self._record is None:
-            only = actions[0]
-            if type(only) is ToService and only.raw is raw and _is_append(raw):
-                return None
-        return self._batch(actions, now, sender="app")
+        return self._batch(self.session.actions(), now, sender="app")
 
     def tick(self, now: float) -> Batch:
         """The session's deadline passed."""
@@ -233,6 +223,7 @@ class Relay:
         alike = translation is not None and translation.app == translation.service == "ga"
         if alike and self.session.conversation.settings:
             self._translation = None
+            self._let_pass()
 
     # --- the ledger's rows -----------------------------------------------------------------------------------
 
@@ -290,8 +281,3 @@ class Relay:
         """A name for what a service gave none: in the ledger every row has one."""
         self._nameless += 1
         return f"nameless {self._nameless}"
-
-
-def _is_append(raw: Raw) -> bool:
-    beginning = raw[:_BEGINNING]
-    return _APPEND in (beginning if isinstance(beginning, bytes) else beginning.encode())

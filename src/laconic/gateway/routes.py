@@ -215,7 +215,7 @@ _TEXTS = (
     "transcription",
 )
 _KNOWN = {*_TEXTS, "models", "limits"}
-_LIMITS = {"messages_s": float, "burst": int, "idle_s": float}
+_LIMITS = {"messages_s": float, "burst": int, "bytes_s": float, "burst_bytes": int, "idle_s": float}
 
 
 def read_routes(path: Path) -> Routes:
@@ -279,7 +279,7 @@ def _route(path: Path, number: int, table: Any) -> Route:
 
 def _bounds(found: Any, wrong: Any) -> Bounds:
     if not isinstance(found, dict):
-        raise wrong("limits", "has to be a table of messages_s, burst and idle_s")
+        raise wrong("limits", f"has to be a table of {', '.join(_LIMITS)}")
     values: dict[str, Any] = {}
     for key, value in cast("dict[str, Any]", found).items():
         if key not in _LIMITS:
