@@ -53,9 +53,8 @@ class Caller:
             if event.data.type == "raw_server_event":
                 message = event.data.data
                 self.seen[message["type"]] += 1
-                self.retrieves += (
-                    message["type"] in REASONS_TO_RETRIEVE and self.seen["response.output_audio.delta"] > 0
-                )
+                if message["type"] in ASKS_AGAIN and self.seen["response.output_audio.delta"]:
+                    self.retrieves += 1
                 if message["type"] == "conversation.item.truncated":
                     self.cuts.append(message["audio_end_ms"])
         return event
