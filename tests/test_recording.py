@@ -110,6 +110,24 @@ def test_secrets_are_never_written(sound: bool):
 
 
 @pytest.mark.parametrize(
+    "key", ["sk-proj-abcdefgh12", "ek_0123456789", "lk_abc-DEF_123", "0123456789abcdef" * 2, "sk-pr***********wxyz"]
+)
+def test_a_key_that_an_error_quotes_is_not_written_either(key: str):
+    said = f"Incorrect API key provided: {key}. Item 'item_4B6HgqbURVZud2eVB9hRP' stays."
+    record = written({"type": "error", "error": {"message": said, "code": "invalid_api_key"}})
+    shown = record["event"]["error"]["message"]
+    assert key not in shown
+    assert key[-4:] not in shown
+    assert "item_4B6HgqbURVZud2eVB9hRP" in shown
+    assert record["event"]["error"]["code"] == "invalid_api_key"
+
+
+def test_an_error_without_words_is_written_as_it_is():
+    for event in ({"type": "error", "error": "odd"}, {"type": "error", "error": {"message": None}}, {"type": "error"}):
+        assert written(event)["event"] == event
+
+
+@pytest.mark.parametrize(
     ("raw", "kept"), [("hello", "hello"), ("[1]", "[1]"), (b"\xff!", "\ufffd!"), ("", ""), (b'{"a":', '{"a":')]
 )
 def test_what_is_no_event_is_kept_as_text(raw: str | bytes, kept: str):

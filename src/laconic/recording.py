@@ -7,8 +7,9 @@ laconic itself (its own edits, which the app never sees). Recordings made elsewh
 
 Sound is left out unless asked for: the payload becomes "" and `sound_bytes` beside it says how long it was. On
 reading, silence of that length is put back, so whoever measures a recording measures what was said, and needs
-no second way of doing so. Secrets are left out always: the tokens a session hands to MCP servers, and client
-secrets a service hands to us. Keys to the service itself travel in headers, which are never recorded.
+no second way of doing so. Secrets are left out always: the tokens a session hands to MCP servers, client secrets a
+service hands to us, and what looks like a key where an error quotes one. Keys themselves travel in headers, which are
+never recorded.
 
 A file that breaks off still holds the conversation so far: reading yields every good line, then says where it
 stopped.
@@ -16,6 +17,7 @@ stopped.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -37,6 +39,9 @@ _PAYLOADS = {
     "response.audio.delta": "delta",
 }
 _SECRETS = ("authorization", "headers")  # of a tool of type mcp
+_KEYS = re.compile(r"\b(?:[esl]k[-_][\w-]{8,}|[A-Za-z0-9]{32,}\b)|[\w.-]*\*{3,}[\w.*-]*")
+"""Keys as services spell them (`sk-`, `ek_`, ours), Azure's, which are letters and figures only, and half masked ones.
+Ids are shorter, or have an underscore within."""
 _MOST_BYTES = 64 * 2**20
 """More sound than one event can carry (15 MiB of base64 in an append): a larger number is a broken line."""
 
@@ -141,6 +146,10 @@ def _without_secrets(event: Wire) -> Wire:
             return {key: value for key, value in node.items() if key not in _SECRETS}
         return {key: value for key, value in node.items() if key != "client_secret"}
 
+    error: Any = event.get("error")
+    if event.get("type") == "error" and isinstance(error, dict) and isinstance(error.get("message"), str):
+        quoted = cast(Wire, error)
+        event = event | {"error": quoted | {"message": _KEYS.sub("…", quoted["message"])}}
     return cast(Wire, _walk(event, strip))
 
 

@@ -468,6 +468,24 @@ async def test_a_call_made_elsewhere_may_be_turned_down_or_hung_up() -> None:
         assert status == 400
 
 
+async def test_who_may_use_some_models_only_says_which_one_the_call_uses(tmp_path: Path) -> None:
+    """The gateway does not know what was agreed on elsewhere; a key for all models needs to say nothing."""
+    async with open_office(f"sqlite:///{tmp_path / 'ledger.db'}", load()) as office, elsewhere() as service:
+        _, anything = await office.keys.create("anything")
+        _, mini = await office.keys.create("mini", models=("gpt-realtime-mini",))
+        admission = Admission(office.keys, Secrets(b"x" * 32))
+        async with door(f"ws://127.0.0.1:{service.port}/v1/realtime", office=office, admission=admission) as app:
+            for key, query, wanted in (
+                (mini, "", 404),
+                (mini, "?model=gpt-realtime", 404),
+                (mini, "?model=gpt-realtime-mini", 200),
+                (anything, "", 200),
+            ):
+                status, _, _ = await app.post(f"/v1/realtime/calls/rtc_9/hangup{query}", key=key)
+                assert status == wanted
+    assert len(service.asked) == 2
+
+
 async def test_azure_wants_a_client_secret_first() -> None:
     """Told by its address, which here is a name for this machine's own."""
     from dataclasses import replace

@@ -144,8 +144,10 @@ class CallDoors:
             return guest
         call_id, verb = request.match_info["call"], request.match_info["verb"]
         try:
-            call = self._calls.find(call_id, _key(guest))
-            there = call.there if call is not None else self._house.endpoint(request.query.get("model"))
+            call, model = self._calls.find(call_id, _key(guest)), request.query.get("model")
+            if call is None and guest.key is not None and not guest.key.allows(model or ""):
+                raise KeyError(call_id)  # whoever may use some models only has to say that it is one of them
+            there = call.there if call is not None else self._house.endpoint(model)
             if there is None or not CALL_ID.fullmatch(call_id):
                 raise KeyError(call_id)
             body, kind = await in_time(request.read()), request.headers.get("Content-Type", "")
