@@ -95,6 +95,7 @@ class Purse:
     def __init__(self, *gifts: tuple[int, bool] | Unreachable) -> None:
         self.gifts = list(gifts)
         self.asked: list[tuple[str, int, Mapping[str, int] | None]] = []
+        self.closed = 0
 
     async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
         self.asked.append((unit, amount, reserve))
@@ -103,7 +104,8 @@ class Purse:
             raise gift
         return gift
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        self.closed += 1
 
 
 class Sitting:
@@ -391,6 +393,26 @@ async def test_where_nothing_is_left_nothing_is_sent() -> None:
     sitting.app.says({"type": "response.create"})
     await until(lambda: "error" in sitting.app.names)
     assert "response.create" not in sitting.service.names
+    await sitting.end()
+
+
+async def test_what_is_left_of_a_share_is_given_back_once_the_budget_has_ended() -> None:
+    """Though the app stays; not before, and not where time is shared, which goes on."""
+    purse = Purse((10, True))
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
+    await until(lambda: sitting.app.sent)
+    assert not purse.closed
+    sitting.app.says({"type": "response.create"})
+    await until(lambda: purse.closed == 1)
+    assert sitting.app.closed is None
+    await sitting.end()
+    clock = Purse((10, True))
+    clock.units = frozenset({"nanodollars", "ms"})
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=clock)
+    sitting.app.says({"type": "response.create"})
+    await until(lambda: "error" in sitting.app.names)
+    await settled()
+    assert not clock.closed
     await sitting.end()
 
 

@@ -45,6 +45,11 @@ class Summaries:
         self._tasks: list[asyncio.Task[None]] = []
         self._told: set[str] = set()
 
+    @property
+    def busy(self) -> bool:
+        """Whether one is being written."""
+        return not all(task.done() for task in self._tasks)
+
     def ask(self, asked: Summarise) -> None:
         """Have this summary made. Returns at once."""
         if self._writer is not None:

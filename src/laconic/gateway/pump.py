@@ -121,6 +121,7 @@ class Pump:
         self._books = books
         self._allowance = allowance
         self._leasing: set[asyncio.Task[None]] = set()
+        self._given_back = False
         self._bounds = bounds or Bounds()
         self._now = now
         self._watch = watch
@@ -233,6 +234,7 @@ class Pump:
                 await self._carry(self._relay.drain(now))
             await self._to_service.flush()
             await self._to_app.flush()
+            await self._give_back()
             if self._leaving is not None and self._relay.quiet and not self._behind:
                 raise self._leaving
             idle_at = self._last + self._bounds.idle_s if self._bounds.idle_s else None
@@ -297,6 +299,15 @@ class Pump:
             granted, last = await self._allowance.lease(wanted.unit, wanted.amount, reserve=self._relay.reserve)
         self._relay.session.leased(wanted.unit, granted, self._now(), last=last)
         self._stirred.set()
+
+    async def _give_back(self) -> None:
+        """Once the budget has ended, what is left of the share is for others, however long the app stays; but time,
+        which goes on."""
+        done = self._relay.spent and not self._behind and not self._leasing and not self._summaries.busy
+        if done and not self._given_back and "ms" not in self._allowance.units:
+            self._given_back = True
+            with suppress(LaconicError):  # it is tried again when the session ends, and that tells
+                await self._allowance.close()
 
     def _leased(self, task: asyncio.Task[None]) -> None:
         """A lease was answered. Where a mistake of ours kept it from being, the session would wait for ever."""

@@ -157,6 +157,13 @@ class Relay:
         return {"nanodollars": account.spoken_for.nanodollars, "tokens": account.spoken_for.tokens}
 
     @property
+    def spent(self) -> bool:
+        """Whether the budget has ended and nothing that bills is under way any more, or will be."""
+        account = self.session.account
+        ended = self.session.over is not None and not self.session.conversation.responding
+        return ended and account is not None and account.spoken_for == Spend()
+
+    @property
     def backlog(self) -> int:
         """How many messages of the app wait for what the service has still to answer."""
         return self.session.wishes.backlog
