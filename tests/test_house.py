@@ -67,6 +67,7 @@ FORBIDDEN_TO_THE_STAND_IN = {
     "asides",
     "choosing",
     "conversation",
+    "counting",
     "edits",
     "exchanges",
     "expectation",

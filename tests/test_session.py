@@ -32,7 +32,7 @@ from playbook import (
 from laconic.budget import Budget
 from laconic.errors import BadInput
 from laconic.laws import Laws, prior
-from laconic.plans import Ask, Typical
+from laconic.plans import Ask
 from laconic.session import (
     Charged,
     CutOff,
@@ -456,22 +456,7 @@ def test_an_edit_under_way_leaves_open_who_holds_what() -> None:
     assert not book.session.unsettled("u2")
 
 
-# --- the bill ---
-
-
-def test_a_response_is_charged_by_the_model_the_service_names() -> None:
-    """The second turn of the three-turn session of 2026-08-03: $0.0042616 (COST.md §1)."""
-    book = spoken_exchange(script(), 1, None)
-    assert book
-    assert book.session.meter.total.nanodollars == 4_261_600
-
-
-def test_the_users_own_name_for_the_model_comes_first() -> None:
-    """On Azure the service may answer with a deployment's name."""
-    session = Session(ids=counter(), model="gpt-realtime-2.1-mini")
-    session.from_service(json.dumps({"type": "session.created", "session": SESSION}), 0.0)
-    assert session.meter.rates is not None
-    assert session.meter.rates.name == "gpt-realtime-2.1-mini"
+# --- the bill (test_counting.py has the rest) ---
 
 
 def test_transcription_is_a_bill_of_its_own() -> None:
@@ -514,15 +499,40 @@ def test_a_service_that_bills_time_is_charged_for_the_session() -> None:
 
 
 def test_a_service_that_bills_text_messages_is_charged_for_each() -> None:
-    """xAI: $0.004 for every item the client creates, sound and outputs of calls excepted (PRICES §2)."""
+    """xAI: $0.004 for every item the client creates (PRICES §2)."""
     session = Session(ids=counter(), model="grok-voice-latest")
     text = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi."}]}
-    sound = {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": "AAAA"}]}
-    output = {"type": "function_call_output", "call_id": "c", "output": "fog"}
-    for item in (text, sound, output, text):
-        session.from_app(json.dumps({"type": "conversation.item.create", "item": item}), 0.0)
+    session.from_app(json.dumps({"type": "conversation.item.create", "item": text}), 0.0)
     session.end(0.0)
-    assert session.meter.total.nanodollars == 8_000_000
+    assert session.meter.total.nanodollars == 4_000_000
+
+
+def test_what_is_known_of_the_service_beforehand_is_counted_by() -> None:
+    assert Session(ids=counter(), model="gpt-realtime", service="azure").laws == prior("azure", "gpt-realtime")
+    given = Laws(hit_rate=0.123)
+    session = Session(ids=counter(), laws=given, summary_model="gpt-realtime-2.1-mini")
+    assert session.laws == given
+    session.summarised(1, "short", 0.0, usage=Usage(text_in=1_000_000))
+    assert session.meter.total.nanodollars == 600_000_000
+
+
+def test_whatever_is_found_out_is_known_to_the_memory_too() -> None:
+    """The price list, the laws as learned, and after four exchanges the average one."""
+    book = script(summary_model="gpt-realtime-2.1-mini")
+    previous = None
+    for n in range(1, 5):
+        book = spoken_exchange(book, n, previous)
+        previous = f"a{n}"
+    assert book
+    session = book.session
+    past = session._remembering.past  # pyright: ignore[reportPrivateUsage]
+    assert session.learned_from == 4
+    assert past.laws == session.laws != prior("openai", "gpt-realtime")
+    assert past.rates is not None
+    assert past.rates.name == "gpt-realtime"
+    assert past.summary_rates is not None
+    assert past.summary_rates.name == "gpt-realtime-2.1-mini"
+    assert (past.typical().user_ms, past.typical().reply_audio) == (2000, 43)
 
 
 # --- the rest ---
@@ -629,21 +639,6 @@ def test_a_late_answer_about_an_item_that_left_meanwhile_tells_nothing() -> None
     assert book
 
 
-def test_laws_are_assumed_of_the_first_name_that_tells_something() -> None:
-    """A deployment's name does not; the model that Azure names does. Laws that were given stay."""
-    created = json.dumps({"type": "session.created", "session": SESSION})
-    session = Session(ids=counter(), model="my-deployment", service="azure")
-    session.from_service(created, 0.0)
-    assert session.laws == prior("azure", "gpt-realtime")
-    session = Session(ids=counter(), model="gpt-realtime-2.1")
-    session.from_service(created, 0.0)
-    assert session.laws == prior("openai", "gpt-realtime-2.1")
-    given = Laws(hit_rate=0.123)
-    session = Session(ids=counter(), laws=given)
-    session.from_service(created, 0.0)
-    assert session.laws == given
-
-
 def test_a_summary_is_charged_once_wherever_it_was_made() -> None:
     """By another model, at its rates; in the session itself, where its response is on the meter; or not at all."""
     session = Session(ids=counter(), model="gpt-realtime")
@@ -655,6 +650,14 @@ def test_a_summary_is_charged_once_wherever_it_was_made() -> None:
     session.from_service(json.dumps(done), 0.0)
     assert [entry.kind for entry in session.meter.responses] == ["summary", "summary"]
     assert session.alternatives.costs()["everything"].nanodollars == 0
+
+
+def test_what_a_summary_came_to_is_what_other_memories_reckon_with() -> None:
+    session = Session(ids=counter(), model="gpt-realtime")
+    session.summarised(1, None, 0.0, usage=Usage(text_in=900, text_out=4))
+    assert session.alternatives.summary_tokens is None
+    session.summarised(2, "short", 0.0, usage=Usage(text_in=900, text_out=70))
+    assert session.alternatives.summary_tokens == 70
 
 
 def test_the_memory_in_force_says_why() -> None:
@@ -670,19 +673,6 @@ def test_a_response_that_waits_for_a_turn_is_not_passed_on_yet() -> None:
     assert [json.loads(action.raw)["type"] for action in session.actions() if isinstance(action, ToService)] == [
         "input_audio_buffer.commit"
     ]
-
-
-def test_auto_reckons_with_the_average_of_this_talk_once_there_is_one() -> None:
-    book = Playbook(Session(memory="everything", ids=counter())) >> service("session.created", session=SESSION)
-    assert book.session._told.typical() == Typical()  # pyright: ignore[reportPrivateUsage]
-    previous = None
-    for n in range(1, 5):
-        book = spoken_exchange(book, n, previous)
-        previous = f"a{n}"
-    assert book
-    typical = book.session._told.typical()  # pyright: ignore[reportPrivateUsage]
-    assert (typical.user_ms, typical.reply_audio, typical.reply_text) == (2000, 43, 18)
-    assert typical.user_words == 5
 
 
 def test_a_reply_asked_for_again_is_waited_for() -> None:
@@ -884,7 +874,7 @@ def test_what_comes_and_goes_leaves_nothing_behind_however_often() -> None:
     session.from_service(json.dumps({"type": "session.created", "session": {"model": "gpt-realtime"}}), 0.0)
 
     def kept() -> int:
-        found = (session._expectation, session.alternatives, session._view, session.conversation)  # pyright: ignore[reportPrivateUsage]
+        found = (session._counting.expectation, session.alternatives, session._view, session.conversation)  # pyright: ignore[reportPrivateUsage]
         held = (value for one in found for value in vars(one).values())
         return sum(len(value) for value in held if isinstance(value, Sized))
 

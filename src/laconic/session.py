@@ -11,8 +11,8 @@ here waits, reads a clock or opens anything. A driver is this short:
             case ToApp(raw, event): ...
             case Notice(): ...
 
-Order of work: said (events), remembered (conversation, exchanges), heard (playback), counted and priced (meter),
-forgotten (remembering: memory, plans, edits).
+Order of work: said (events), remembered (conversation, exchanges), heard (playback), counted and priced
+(counting: expectation, meter), limited (limiting), forgotten (remembering: memory, plans, edits).
 """
 
 from __future__ import annotations
@@ -40,29 +40,26 @@ from laconic.actions import (
     Transcribed,
     Unsupported,
 )
-from laconic.alternatives import Alternatives
 from laconic.asides import Asides
-from laconic.averages import Averages
 from laconic.budget import Budget, Unit
 from laconic.budget import budget as read_budget
 from laconic.conversation import Conversation
+from laconic.counting import Counting
 from laconic.dialects import client_to_beta, server_to_beta
 from laconic.edits import Delete
 from laconic.exchanges import Exchanges
-from laconic.expectation import Expectation, Foreseen
 from laconic.items import Wire
-from laconic.laws import Laws, prior
+from laconic.laws import Laws
 from laconic.limiting import Limiting
 from laconic.memory import Memory
 from laconic.memory import memory as read_memory
-from laconic.meter import Meter, is_message
 from laconic.owed import Owed
 from laconic.passing import Passing
-from laconic.rates import Rates, RateTable, load
+from laconic.rates import RateTable, load
 from laconic.remembering import Remembering, text
 from laconic.spending import Account
 from laconic.unlimited import Unlimited
-from laconic.usage import TranscriptionUsage, Usage
+from laconic.usage import Usage
 from laconic.view import View
 from laconic.wishes import Wishes
 
@@ -118,34 +115,29 @@ class Session:
         self.unknown_events = 0
         self.errors = 0
         self.ended = False
-        self._rates = rates or load()
-        self._model = model
-        self._service = service
-        self._laws = laws
-        self.meter = Meter(self._find(model))
-        known = laws or prior(service, model or "")
-        self._expectation = Expectation(known)
-        self.alternatives = Alternatives(known, self.meter.rates, summary_rates=self._find(summary_model))
+        rates = rates or load()
+        self._counting = Counting(
+            self.conversation, rates, model=model, service=service, laws=laws, summary_model=summary_model
+        )
+        self.meter = self._counting.meter
+        self.alternatives = self._counting.alternatives
         """What this conversation would have cost under other memories, and its floor."""
-        self._told = Averages()
         self._ack_timeout_s = ack_timeout_s
         self._awaited_until: float | None = None
-        self._began: float | None = None
-        self._foreseen: Foreseen | None = None
         self._actions: deque[Action] = deque()
         self._remembering = Remembering(
             self.conversation,
             self.exchanges,
             read_memory(memory),
-            laws=known,
+            laws=self.laws,
             ids=ids,
             ack_timeout_s=ack_timeout_s,
             actions=self._actions,
             wrote=self.meter.message,
         )
         self._remembering.past.rates = self.meter.rates
-        self._remembering.past.summary_rates = self._find(summary_model)
-        self._remembering.past.typical = self._told.typical
+        self._remembering.past.summary_rates = self.alternatives.summary_rates
+        self._remembering.past.typical = self._counting.averages.typical
         self._ids = ids
         self._asides = Asides(ids)
         self._missed: set[str] = set()  # why there was no summary, each told once
@@ -166,24 +158,21 @@ class Session:
         self._remembering.disputed = self.wishes.disputed
         unbound = lambda: self._limiting.account is None and not self.wishes.waiting  # noqa: E731
         self.passing = Passing(self.conversation, self.exchanges, self._remembering.sounded, open=unbound)
-        self._limiting: Limiting | Unlimited = Unlimited(known, self._create)
+        self._limiting: Limiting | Unlimited = Unlimited(self.laws, self._create)
         if budget is not None:
-            ours = (self.conversation, self.meter, self._rates, known, ids, self._actions)
+            ours = (self.conversation, self.meter, rates, self.laws, ids, self._actions)
             self._limiting = Limiting(read_budget(budget), *ours, send=self._create, timeout_s=ack_timeout_s)
         self._remembering.respond = self._limiting.ours
-
-    def _find(self, model: str | None) -> Rates | None:
-        return self._rates.find(model) if model else None
 
     @property
     def laws(self) -> Laws:
         """How this service counts, caches and forgets, as learned so far."""
-        return self._expectation.laws
+        return self._counting.expectation.laws
 
     @property
     def learned_from(self) -> int:
         """How many responses the laws have learned from."""
-        return self._expectation.responses
+        return self._counting.expectation.responses
 
     @property
     def account(self) -> Account | None:
@@ -206,7 +195,7 @@ class Session:
         """A message arrived from the service."""
         self.passing.settle()
         event = ev.read(raw)
-        self._began = now if self._began is None else self._began
+        self._counting.begin(now)
         if isinstance(event, ev.ResponseOutputAudioDelta):  # most of the traffic, and it changes no decision
             self.passing.delta(raw, event)
             self._actions.append(ToApp(raw, event))
@@ -228,11 +217,12 @@ class Session:
         if not hidden and (told := self._limiting.shown(raw, event)) is not None:
             self._actions.append(ToApp(*self._view.tell(told, event if told is raw else ev.read(told))))
         if entering and not self._remembering.is_ours(event):
-            self._enter(entering)
-        self._foresee(event)
+            self._counting.entered(entering)
+        self._counting.read(event)
+        self._remembering.past.laws = self._limiting.laws = self.laws
         self._take_in(event, now, hidden=hidden)
         self._remembering.followed(event, now)
-        self._elapsed(now)
+        self._counting.elapsed(now)
         self._limiting.follow(event, now)
         if outcome is not None:
             if isinstance(outcome.edit, Delete) and outcome.edit.why in ("not heard", "empty", "drift"):
@@ -265,15 +255,14 @@ class Session:
             return
         self.conversation.said(event)
         self._remembering.asked(event, now)
-        if isinstance(event, ev.ConversationItemCreate) and is_message(event.item):
-            self.meter.message()
+        self._counting.said(event)
         self._limiting.watch(event, now)
         self._actions.append(ToService(self._spelled(allowed, event)))
 
     def _create(self, raw: ev.Raw, now: float) -> None:
         """Ask the service for a response."""
         event = ev.read(raw)
-        self._expectation.said(event)
+        self._counting.said(event)
         if not isinstance(event, ev.ResponseCreate) or (event.response or {}).get("conversation") != "none":
             self._expect_response(now)
         self._actions.append(ToService(self._spelled(raw, event)))
@@ -331,12 +320,9 @@ class Session:
         self, ask_id: int, summary: str | None, now: float, *, usage: Usage | None = None, model: str | None = None
     ) -> None:
         """The summary asked for by `Summarise` came; None: it could not be had, and nothing is deleted."""
-        if usage is not None or summary is not None:
-            rates = self._find(model) or self._remembering.past.summary_rates
-            cost = self.meter.aside(f"summary {ask_id}", "summary", usage, rates)
-            self._actions.append(Charged(f"summary {ask_id}", "completed", usage, cost, "summary"))
-        if summary is not None and usage is not None:
-            self.alternatives.summary_tokens = usage.text_out
+        charged = self._counting.summarised(ask_id, summary, usage, model)
+        if charged is not None:
+            self._actions.append(charged)
         self._remembering.summarised(ask_id, summary)
         self._edit(now)
 
@@ -358,7 +344,7 @@ class Session:
         self.passing.settle()
         self.ended = True
         self._remembering.abandon()
-        self._elapsed(now)
+        self._counting.elapsed(now)
 
     # --- what goes out ---------------------------------------------------------------------------------------
 
@@ -390,18 +376,16 @@ class Session:
                 self.errors += 1
                 self._awaited_until = self._awaited_until if hidden else None
             case ev.SessionCreated() | ev.SessionUpdated():
-                self._know_model()
+                self._remembering.past.rates = self.meter.rates
             case ev.ConversationItemAdded(item=wire) | ev.ConversationItemDone(item=wire):
                 item = self.conversation.get(wire.get("id", ""))
                 if item is not None:
                     self.exchanges.entered(item, *self.conversation.neighbours(item.id))
-            case ev.ConversationItemTruncated(item_id=item_id, audio_end_ms=heard_ms):
-                self.alternatives.cut(item_id, heard_ms)
             case ev.InputAudioBufferCommitted():
                 if self.conversation.answers_by_itself:
                     self._expect_response(now)
             case ev.InputAudioTranscriptionCompleted():
-                self._count_transcription(event)
+                self._transcribed(event)
             case ev.ResponseCreated() if not hidden:
                 self._awaited_until = None
             case ev.ResponseOutputItemAdded(response_id=response_id, item=wire):
@@ -409,93 +393,31 @@ class Session:
                 if response is None or not response.out_of_band:
                     self.exchanges.replying(response_id, wire.get("id", ""))
             case ev.ResponseDone():
-                self._count_response(event)
+                self._responded(event)
             case _:
                 pass
-
-    def _enter(self, item_id: str) -> None:
-        """An item entered that we did not write. What a response makes is told when it is over."""
-        item = self.conversation.get(item_id)
-        if item is not None and not item.in_progress:
-            self.alternatives.said(item)
-            if item.role == "user" and item.audio_ms:
-                self._told.turns += 1
-                self._told.user_ms += item.audio_ms
-
-    def _foresee(self, event: ev.Event) -> None:
-        """Reckon what a response will read, and learn from what it is reported to have read."""
-        self._foreseen = self._expectation.read(event, self.conversation)
-        if self._foreseen is not None and self._foreseen.usage is not None:
-            self._rule(self.laws)
-
-    def _rule(self, laws: Laws) -> None:
-        self._remembering.past.laws = self.alternatives.laws = laws
-        self._limiting.laws = laws
-
-    def _elapsed(self, now: float) -> None:
-        if self._began is not None:
-            self.meter.elapsed(int((now - self._began) * 1000))
-            self.alternatives.elapsed(int((now - self._began) * 1000))
 
     def _expect_response(self, now: float) -> None:
         self._awaited_until = now + self._ack_timeout_s
 
-    def _know_model(self) -> None:
-        """Once the service names its model, price by it, unless the user's own name for it has prices."""
-        if self.meter.rates is None:
-            self.meter.rates = self._find(self._model) or self._find(self.conversation.model)
-            self._remembering.past.rates = self.alternatives.rates = self.meter.rates
-        if self._laws is None and self.learned_from == 0:
-            # A deployment's name tells nothing; then the name the service gives itself may.
-            names = (self._model, self.conversation.model)
-            known = (prior(self._service, name) for name in names if name)
-            stranger = prior("", "")
-            laws = next((laws for laws in known if laws != stranger), stranger)
-            if laws != self.laws:
-                self._expectation.laws = laws
-                self._rule(laws)
-        settings = self.conversation.settings
-        self.alternatives.configured(settings.get("instructions"), settings.get("tools") or ())
-        self._told.instructions = settings.get("instructions") or ""
-        transcription = self.conversation.transcription_model
-        if transcription is not None:
-            self.meter.transcription_rates = self._find(transcription)
+    def _transcribed(self, event: ev.InputAudioTranscriptionCompleted) -> None:
+        told = self._counting.transcribed(event)
+        if told is not None:
+            self._actions.append(told)
+            self._limiting.transcribed(told.item_id, told.usage, priced=not told.cost.unknown)
 
-    def _count_transcription(self, event: ev.InputAudioTranscriptionCompleted) -> None:
-        if event.status == "in_progress":  # xAI repeats the event until the transcript is final
-            return
-        item = self.conversation.get(event.item_id)
-        usage = TranscriptionUsage.from_wire(event.usage)
-        cost = self.meter.transcription(event.item_id, usage, item.audio_ms if item else 0)
-        self.alternatives.transcribed(event.item_id, event.transcript, cost)
-        self._actions.append(Transcribed(event.item_id, usage, cost))
-        self._limiting.transcribed(event.item_id, usage, priced=not cost.unknown)
-
-    def _count_response(self, event: ev.ResponseDone) -> None:
+    def _responded(self, event: ev.ResponseDone) -> None:
         response = event.response
-        response_id, status = response.get("id") or "", response.get("status") or "completed"
         out_of_band = "conversation_id" in response and response["conversation_id"] is None
-        usage = Usage.from_wire(response.get("usage"), top_level=event.usage)
-        ours = out_of_band and "laconic" in (response.get("metadata") or {})  # a summary made in the session itself
-        kind = "summary" if ours else "out_of_band" if out_of_band else "reply"
-        kind = self._limiting.kind(response_id) or kind
-        cost = self.meter.response(response_id, status, usage, kind=kind)
-        expected = self._foreseen.expected if self._foreseen is not None else None
-        self._actions.append(Charged(response_id, status, usage, cost, kind, expected))
-        self._limiting.counted(event, usage)
-        if out_of_band and not ours:
-            self.alternatives.aside(cost)
-        if out_of_band:
-            return
         made = (self.conversation.get(item.get("id", "")) for item in response.get("output") or ())
-        items = [item for item in made if item is not None]
-        if self.exchanges.responded(response_id, status, items):
-            self._actions.append(GhostTurn(response_id))
-        self.alternatives.replied(response_id, items, usage)
-        if usage is not None and usage.audio_out:
-            self._told.replies += 1
-            self._told.reply_audio += usage.audio_out
-            self._told.reply_text += usage.text_out
+        items = None if out_of_band else [item for item in made if item is not None]
+        charged = self._counting.responded(event, items, self._limiting.kind(response.get("id") or ""))
+        self._actions.append(charged)
+        self._limiting.counted(event, charged.usage)
+        if items is None:
+            return
+        if self.exchanges.responded(charged.response_id, charged.status, items):
+            self._actions.append(GhostTurn(charged.response_id))
         self._remembering.responded(response, items)
 
     # --- forgotten -------------------------------------------------------------------------------------------

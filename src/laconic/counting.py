@@ -1,0 +1,170 @@
+"""The counting half of a session: what was read and made, what that cost, and what it would have cost otherwise.
+
+It follows the mirror: what either side says is told here once `conversation` knows of it. Four accounts are kept. The
+meter holds what was reported, and its price. The expectation reckons beforehand what a response will read, and learns
+the service's laws from what is reported. The alternatives tell the same talk under other memories. The averages are
+those of its exchanges, by which a memory looks ahead.
+
+Which price list and which laws hold is found out here too, for at first there may be no more than a deployment's name.
+Nothing is decided here: who limits and who forgets ask `meter` and `expectation.laws`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from laconic import events as ev
+from laconic.actions import Charged, Transcribed
+from laconic.alternatives import Alternatives
+from laconic.averages import Averages
+from laconic.conversation import Conversation
+from laconic.expectation import Expectation, Foreseen
+from laconic.items import Item
+from laconic.laws import Laws, prior
+from laconic.meter import Meter, is_message
+from laconic.rates import Rates, RateTable
+from laconic.usage import TranscriptionUsage, Usage
+
+__all__ = ["Counting"]
+
+
+class Counting:
+    """One session's. `model`, `service`, `laws` and `summary_model` mean what they mean to `Session`."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        rates: RateTable,
+        *,
+        model: str | None = None,
+        service: str = "openai",
+        laws: Laws | None = None,
+        summary_model: str | None = None,
+    ) -> None:
+        self._conversation, self._rates = conversation, rates
+        self._model, self._service, self._laws = model, service, laws
+        known = laws or prior(service, model or "")
+        self.meter = Meter(self._find(model))
+        self.expectation = Expectation(known)
+        """Its `laws` are those in force."""
+        self.alternatives = Alternatives(known, self.meter.rates, summary_rates=self._find(summary_model))
+        self.averages = Averages()
+        self._foreseen: Foreseen | None = None  # of the response that is just done
+        self._began: float | None = None
+
+    def _find(self, model: str | None) -> Rates | None:
+        return self._rates.find(model) if model else None
+
+    # --- time ------------------------------------------------------------------------------------------------
+
+    def begin(self, now: float) -> None:
+        """The service said something: the session has begun, if it had not."""
+        self._began = now if self._began is None else self._began
+
+    def elapsed(self, now: float) -> None:
+        """Time has come to `now`, which some services bill."""
+        if self._began is not None:
+            ms = int((now - self._began) * 1000)
+            self.meter.elapsed(ms)
+            self.alternatives.elapsed(ms)
+
+    # --- what is said ----------------------------------------------------------------------------------------
+
+    def said(self, event: ev.Event) -> None:
+        """The app's words, or ours, go to the service."""
+        self.expectation.said(event)
+        if isinstance(event, ev.ConversationItemCreate) and is_message(event.item):
+            self.meter.message()
+
+    def entered(self, item_id: str) -> None:
+        """An item entered that we did not write. What a response makes is told when it is over."""
+        item = self._conversation.get(item_id)
+        if item is not None and not item.in_progress:
+            self.alternatives.said(item)
+            if item.role == "user" and item.audio_ms:
+                self.averages.turns += 1
+                self.averages.user_ms += item.audio_ms
+
+    def read(self, event: ev.Event) -> None:
+        """The service said this. Of what is charged `responded` and `transcribed` are told besides."""
+        self._foreseen = self.expectation.read(event, self._conversation)
+        if self._foreseen is not None:
+            self.alternatives.laws = self.expectation.laws
+        match event:
+            case ev.SessionCreated() | ev.SessionUpdated():
+                self._name()
+                self._configure()
+            case ev.ConversationItemTruncated(item_id=item_id, audio_end_ms=heard_ms):
+                self.alternatives.cut(item_id, heard_ms)
+            case _:
+                pass
+
+    def _name(self) -> None:
+        """Once the service names its model, price by it, unless the user's own name for it has prices."""
+        if self.meter.rates is None:
+            self.meter.rates = self.alternatives.rates = self._find(self._conversation.model)
+        if self._laws is None and self.expectation.responses == 0:
+            # A deployment's name tells nothing; then the name the service gives itself may.
+            names = (self._model, self._conversation.model)
+            known = (prior(self._service, name) for name in names if name)
+            stranger = prior("", "")
+            laws = next((laws for laws in known if laws != stranger), stranger)
+            self.expectation.laws = self.alternatives.laws = laws
+
+    def _configure(self) -> None:
+        settings = self._conversation.settings
+        self.alternatives.configured(settings.get("instructions"), settings.get("tools") or ())
+        self.averages.instructions = settings.get("instructions") or ""
+        transcription = self._conversation.transcription_model
+        if transcription is not None:
+            self.meter.transcription_rates = self._find(transcription)
+
+    # --- what is charged -------------------------------------------------------------------------------------
+
+    def responded(self, event: ev.ResponseDone, items: Sequence[Item] | None, kind: str | None = None) -> Charged:
+        """A response that was `read` is over, with these items; None: it was made beside the conversation.
+
+        `kind`: what it is called on the bill, where somebody knows better than by looking at it.
+        """
+        response = event.response
+        response_id, status = response.get("id") or "", response.get("status") or "completed"
+        usage = Usage.from_wire(response.get("usage"), top_level=event.usage)
+        ours = items is None and "laconic" in (response.get("metadata") or {})  # a summary made in the session itself
+        kind = kind or ("summary" if ours else "out_of_band" if items is None else "reply")
+        cost = self.meter.response(response_id, status, usage, kind=kind)
+        if items is not None:
+            self.alternatives.replied(response_id, items, usage)
+            if usage is not None and usage.audio_out:
+                self.averages.replies += 1
+                self.averages.reply_audio += usage.audio_out
+                self.averages.reply_text += usage.text_out
+        elif not ours:
+            self.alternatives.aside(cost)
+        expected = self._foreseen.expected if self._foreseen is not None else None
+        return Charged(response_id, status, usage, cost, kind, expected)
+
+    def transcribed(self, event: ev.InputAudioTranscriptionCompleted) -> Transcribed | None:
+        """A turn was written down; None while it is not yet: xAI repeats the event until the transcript is final."""
+        if event.status == "in_progress":
+            return None
+        item = self._conversation.get(event.item_id)
+        usage = TranscriptionUsage.from_wire(event.usage)
+        cost = self.meter.transcription(event.item_id, usage, item.audio_ms if item else 0)
+        self.alternatives.transcribed(event.item_id, event.transcript, cost)
+        return Transcribed(event.item_id, usage, cost)
+
+    def summarised(
+        self, ask_id: int, summary: str | None, usage: Usage | None = None, model: str | None = None
+    ) -> Charged | None:
+        """Another model wrote a summary, or failed to; None where there is nothing to charge.
+
+        What it came to is what a summary comes to under other memories from now on.
+        """
+        if usage is None and summary is None:
+            return None
+        entry = f"summary {ask_id}"
+        rates = self._find(model) or self.alternatives.summary_rates
+        cost = self.meter.aside(entry, "summary", usage, rates)
+        if summary is not None and usage is not None:
+            self.alternatives.summary_tokens = usage.text_out
+        return Charged(entry, "completed", usage, cost, "summary")
