@@ -310,19 +310,6 @@ def test_a_summary_of_unknown_cost_is_charged_as_unknown_and_one_that_never_was_
     assert len(talk.counting.meter.responses) == 2
 
 
-def test_other_memories_reckon_with_what_a_summary_came_to() -> None:
-    """One that failed tells nothing of how long one is, though it was charged."""
-    talk = Talk()
-    assert talk.counting.alternatives.summary_tokens is None
-    assert talk.counting.summarised(1, None, Usage(text_in=900, text_out=4)) is not None
-    talk.counting.summarised(2, "short")
-    assert talk.counting.alternatives.summary_tokens is None
-    talk.counting.summarised(3, "short", Usage(text_in=900, text_out=70))
-    assert talk.counting.alternatives.summary_tokens == 70
-    talk.counting.summarised(4, "longer", Usage(text_in=900, text_out=90))
-    assert talk.counting.alternatives.summary_tokens == 90
-
-
 # --- the session as a whole -----------------------------------------------------------------------------------------
 
 

@@ -652,14 +652,6 @@ def test_a_summary_is_charged_once_wherever_it_was_made() -> None:
     assert session.alternatives.costs()["everything"].nanodollars == 0
 
 
-def test_what_a_summary_came_to_is_what_other_memories_reckon_with() -> None:
-    session = Session(ids=counter(), model="gpt-realtime")
-    session.summarised(1, None, 0.0, usage=Usage(text_in=900, text_out=4))
-    assert session.alternatives.summary_tokens is None
-    session.summarised(2, "short", 0.0, usage=Usage(text_in=900, text_out=70))
-    assert session.alternatives.summary_tokens == 70
-
-
 def test_the_memory_in_force_says_why() -> None:
     session = Session(ids=counter(), memory="last:3")
     assert session.memory.name == "last:3"

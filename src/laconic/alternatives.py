@@ -83,7 +83,7 @@ class _Line:
 class Alternatives:
     """The same conversation under each of `memories` (names as `imagined` reads them).
 
-    `laws`, `rates` and `summary_tokens` may be set anew at any time. `summary_rates`: of the text model that makes
+    `laws` and `rates` may be set anew at any time. `summary_rates`: of the text model that makes
     summaries; None reckons them at the conversation's own model. `summary_tokens`: what a summary comes to; None:
     nobody knows yet.
     """

@@ -156,15 +156,10 @@ class Counting:
     def summarised(
         self, ask_id: int, summary: str | None, usage: Usage | None = None, model: str | None = None
     ) -> Charged | None:
-        """Another model wrote a summary, or failed to; None where there is nothing to charge.
-
-        What it came to is what a summary comes to under other memories from now on.
-        """
+        """Another model wrote a summary, or failed to; None where there is nothing to charge."""
         if usage is None and summary is None:
             return None
         entry = f"summary {ask_id}"
         rates = self._find(model) or self.alternatives.summary_rates
         cost = self.meter.aside(entry, "summary", usage, rates)
-        if summary is not None and usage is not None:
-            self.alternatives.summary_tokens = usage.text_out
         return Charged(entry, "completed", usage, cost, "summary")
