@@ -62,7 +62,8 @@ class Conversation:
         self._sounding: dict[str, None] = {}  # messages that have sound, or may yet get it
         self._sound: dict[str, dict[int, int]] = {}  # bytes received, by item in progress and part, held or not
         self._ended: dict[str, dict[int, int]] = {}  # the same of the response that ended last
-        self._output_bytes_per_ms = 48.0
+        self.output_bytes_per_ms = 48.0
+        """Of the sound of replies: PCM16 at 24 kHz unless the session says otherwise."""
         self._null_is_tail = False
 
     # --- looking ---------------------------------------------------------------------------------------------
@@ -119,7 +120,7 @@ class Conversation:
                 item = Item.from_wire(wire)
                 for index, received in self._ended.get(item.id, {}).items():
                     if index < len(item.parts):
-                        item.parts[index].audio_ms = int(received / self._output_bytes_per_ms)
+                        item.parts[index].audio_ms = int(received / self.output_bytes_per_ms)
             made.append(item)
         return made
 
@@ -172,7 +173,7 @@ class Conversation:
             self.input.retuned()
         self.model = self.settings.get("model") or self.model
         self.input.bytes_per_ms = self._bytes_per_ms("input")
-        self._output_bytes_per_ms = self._bytes_per_ms("output")
+        self.output_bytes_per_ms = self._bytes_per_ms("output")
 
     def _ping(self, event: ev.Ping) -> None:
         # Only xAI sends one, and it writes `previous_item_id: null` on nearly everything, items included.
@@ -301,7 +302,7 @@ class Conversation:
         received = parts[content_index] = parts.get(content_index, 0) + size
         part = self._part_of(item_id, content_index, "output_audio")
         if part is not None:
-            part.audio_ms = int(received / self._output_bytes_per_ms)
+            part.audio_ms = int(received / self.output_bytes_per_ms)
 
     def _transcript_delta(self, event: ev.ResponseOutputAudioTranscriptDelta) -> None:
         part = self._part_of(event.item_id, event.content_index, "output_audio")

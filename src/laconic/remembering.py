@@ -39,6 +39,7 @@ from laconic.dialects import client_to_beta
 from laconic.edits import Delete, Edit, Edits, Insert, Outcome, Truncate
 from laconic.exchanges import Exchanges
 from laconic.items import Item, Wire
+from laconic.keeping import Keeping
 from laconic.laws import Laws
 from laconic.planning import Planner
 from laconic.plans import Ask, Memory, Past, Plan, Steps, all_done, deletions
@@ -86,6 +87,8 @@ class Remembering:
         self.standing = Standing()
         self.disputed: Callable[[str], bool] = lambda _: False
         """Whether the app wants to change this item, or what stands in it, and has not got round to it."""
+        self.keeping: Keeping | None = None
+        """Asks for what would be lost with an item that is deleted."""
         self._planner = Planner()
         self._actions = actions
         self._wrote = wrote
@@ -382,7 +385,8 @@ class Remembering:
         elif isinstance(edit, Delete) and edit.item_id in self._pinned:
             self._planner.settle(Outcome(edit, "refused", "pinned"))
         else:
-            event: dict[str, Any] = self.edits.send(edit, now)
+            later_s = self._keep(edit)
+            event: dict[str, Any] = self.edits.send(edit, now + later_s)
             if isinstance(edit, Insert):
                 self._ours.add(edit.item_id)
                 self._conversation.said(ev.read(text(event)))
@@ -390,6 +394,15 @@ class Remembering:
                 if self._conversation.dialect == "beta":
                     event = client_to_beta(event)
             self._actions.append(ToService(text(event)))
+
+    def _keep(self, edit: Edit) -> float:
+        """Have kept what a deletion would lose. How much later the service may come to the edit, in seconds."""
+        if self.keeping is None:
+            return 0.0
+        asked = self.keeping.ask(edit.item_id) if isinstance(edit, Delete) else None
+        if asked is not None:
+            self._actions.append(ToService(text(asked)))
+        return self.keeping.transfer_s
 
     def _unchanged(self, item_id: str) -> bool:
         return item_id in self._conversation and not self._being_changed(item_id)

@@ -49,6 +49,7 @@ from laconic.dialects import client_to_beta, server_to_beta
 from laconic.edits import Delete
 from laconic.exchanges import Exchanges
 from laconic.items import Wire
+from laconic.keeping import Keep, Keeping
 from laconic.laws import Laws
 from laconic.limiting import Limiting
 from laconic.memory import Memory
@@ -95,6 +96,7 @@ class Session:
     `ack_timeout_s`: how long the service may take to answer an edit before it is tried again, then given up.
     `laws`: how the service counts and caches, where it is known; else the prior of `service` and model.
     `budget`: what the session may use, `"$2"` for instance; BadInput where that cannot hold.
+    `keep`: where the sound and the images are kept of what we delete, for an app that retrieves it; None: nowhere.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class Session:
         summary_model: str | None = None,
         ack_timeout_s: float = 5.0,
         budget: str | Budget | None = None,
+        keep: Keep | None = None,
     ) -> None:
         self.conversation = Conversation()
         self.exchanges = Exchanges()
@@ -142,6 +145,9 @@ class Session:
         self._asides = Asides(ids)
         self._missed: set[str] = set()  # why there was no summary, each told once
         self._view = View(self.conversation, self._remembering.standing)
+        told = lambda why: self._actions.append(MemoryTold(why))  # noqa: E731
+        self._keeping = Keeping(keep, self.conversation, self._view, ids=ids, tell=told)
+        self._remembering.keeping, self._view.removed = self._keeping, self._keeping.drop
         self._owed = Owed(ids, ack_timeout_s, self._tell)
         self.wishes = Wishes(
             self._view,
@@ -154,6 +160,7 @@ class Session:
             remove=self._remembering.remove,
             restore=self._remembering.restore,
             spell=text,
+            cut=self._keeping.cut,
         )
         self._remembering.disputed = self.wishes.disputed
         unbound = lambda: self._limiting.account is None and not self.wishes.waiting  # noqa: E731
@@ -199,6 +206,8 @@ class Session:
         if isinstance(event, ev.ResponseOutputAudioDelta):  # most of the traffic, and it changes no decision
             self.passing.delta(raw, event)
             self._actions.append(ToApp(raw, event))
+            return
+        if self._keeping.read(raw, event):
             return
         if self._owed.read(event):
             if isinstance(event, ev.Error):  # it was expected, and says nothing else
@@ -256,6 +265,7 @@ class Session:
         self.conversation.said(event)
         self._remembering.asked(event, now)
         self._counting.said(event)
+        self._keeping.said(raw, event)
         self._limiting.watch(event, now)
         self._actions.append(ToService(self._spelled(allowed, event)))
 
@@ -274,6 +284,8 @@ class Session:
 
     def _tell(self, event: Wire) -> None:
         """Tell the app something that the service did not say."""
+        if event["type"] == "conversation.item.retrieved":
+            event = event | {"item": self._keeping.whole(event["item"])}
         said = {"type": event["type"], "event_id": self._ids(), **event}
         raw = text(server_to_beta(said) or said if self.conversation.dialect == "beta" else said)
         self._actions.append(ToApp(raw, ev.read(raw)))
@@ -344,6 +356,7 @@ class Session:
         self.passing.settle()
         self.ended = True
         self._remembering.abandon()
+        self._keeping.close()
         self._counting.elapsed(now)
 
     # --- what goes out ---------------------------------------------------------------------------------------

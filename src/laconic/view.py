@@ -12,7 +12,7 @@ the app is told what it would have been told without them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -38,6 +38,8 @@ class View:
         self._generated: set[str] = set()  # items that a response is still making
         self._second_has_null: bool | None = None
         """Whether this service writes null on `done` of a generated second item; None until one has come."""
+        self.removed: Callable[[str], object] = lambda _: None
+        """Told of every item that the app no longer believes in."""
         self.gaps = False
         """Whether an item has ever vanished: since then a place in the service's order is none in the app's."""
 
@@ -78,6 +80,7 @@ class View:
         """The app was told that an item is deleted."""
         self._items.remove(item_id)
         self._generated.discard(item_id)
+        self.removed(item_id)
 
     def left(self, item_id: str) -> None:
         """The service may have let go of an item, and the app is not told."""

@@ -6,7 +6,7 @@ as it is. For the rest there are three ways:
 - translated: a create behind a vanished item goes behind the note its words stand in, or behind its nearest surviving
   predecessor; a reference to one becomes a reference to that note, or its words;
 - answered from our copy (owed.py): delete, truncate, retrieve, and a create that uses a vanished item's id again.
-  What the app deletes or cuts is deleted and cut in our notes too. A copy has its transcript and no sound;
+  What the app deletes or cuts is deleted and cut in our notes too. A copy has the sound that was kept (keeping.py);
 - put off: while an edit of ours is under way that has to do with the item, nobody knows what the service holds. Then
   the message waits for the answer to that edit, and everything the app says after it waits behind it.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, cast
 
 from laconic import events as ev
@@ -42,7 +43,8 @@ class Wishes:
     """Messages of the app, on their way to the service.
 
     `send` sends a message of ours that is no edit; `remove` deletes a note of ours and `restore` writes an item of ours
-    behind another, both at this time in seconds. `spell` writes a message.
+    behind another, both at this time in seconds. `spell` writes a message. `cut`: a vanished item is cut, in this part,
+    at this millisecond.
     """
 
     def __init__(
@@ -58,9 +60,11 @@ class Wishes:
         remove: Callable[[str, float], None],
         restore: Callable[[Wire, str, float], None],
         spell: Callable[[Wire], str],
+        cut: Callable[[str, int, int], None],
     ) -> None:
         self._view, self._mirror, self._standing, self._edits, self._owed = view, mirror, standing, edits, owed
         self._ids, self._send, self._remove, self._restore, self._spell = ids, send, remove, restore, spell
+        self._cut = cut
         self._waiting: deque[Message] = deque()
         self._deleted: set[str] = set()  # by the app, which the answer has still to be given
 
@@ -174,7 +178,8 @@ class Wishes:
             at = {"content_index": event.content_index, "audio_end_ms": event.audio_end_ms}
             item.parts[event.content_index].audio_ms = event.audio_end_ms
             item.parts[event.content_index].text = None
-            self._answer(event, {"type": "conversation.item.truncated", "item_id": item.id, **at}, now)
+            cut = partial(self._cut, item.id, event.content_index, event.audio_end_ms)
+            self._answer(event, {"type": "conversation.item.truncated", "item_id": item.id, **at}, now, then=cut)
         for note_id in empty:
             self._remove(note_id, now)
 

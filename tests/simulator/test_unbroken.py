@@ -20,6 +20,7 @@ import pytest
 from doubles import Ears, LoudTurns, Voice, Yes, quiet, say
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from keeps import Shelf
 from playbook import counter
 from test_joined import told
 
@@ -184,9 +185,6 @@ class App:
         event.get("response", {}).pop("usage", None)
         event.get("session", {}).pop("id", None)
         event.get("session", {}).pop("expires_at", None)
-        if event["type"] == "conversation.item.retrieved":
-            for part in event["item"].get("content", ()):
-                part.pop("audio", None)
         event.pop("usage", None)
         found: Any = self._renamed(event)
         return found
@@ -241,6 +239,11 @@ class App:
         sound = base64.b64encode(say(self.sentence(), 500)).decode()
         self.send("conversation.item.create", item={"type": "message", "role": "user",
                                                     "content": [{"type": "input_audio", "audio": sound}]})  # fmt: skip
+
+    def show(self, at: int) -> None:
+        picture = {"type": "input_image", "image_url": f"data:image/png;base64,{at}", "detail": "low"}
+        content = [{"type": "input_text", "text": self.sentence()}, picture]
+        self.send("conversation.item.create", item={"type": "message", "role": "user", "content": content})
 
     def delete(self, at: int) -> None:
         self.send("conversation.item.delete", item_id=self.item(at), event_id=f"d{at}")
@@ -352,6 +355,7 @@ others = st.one_of(
     st.tuples(st.just("speak"), st.sampled_from([200, 960]), st.sampled_from([100, 240, 700])),
     st.tuples(st.just("wait"), st.sampled_from([0.03, 0.5, 2.0, 6.0])),
     st.tuples(st.just("record")),
+    st.tuples(st.just("show"), places),
     st.tuples(st.sampled_from(["cancel", "commit", "clear", "call"])),
     st.tuples(st.just("answer"), places),
     st.tuples(st.just("update"), st.booleans()),
@@ -366,7 +370,7 @@ steps = st.one_of(exchanges, exchanges, items, items, items, summings, summings,
 def arms(memory: str, habits: Habits, faults: Callable[[], Faults], detection: Wire | None) -> tuple[App, App]:
     """The app without us, and the app with us between."""
     made: list[App] = []
-    for session in (None, Session(memory=memory, ids=counter())):
+    for session in (None, Session(memory=memory, ids=counter(), keep=Shelf())):
         mind = Chatty()
         service = Service(
             habits,
@@ -404,6 +408,24 @@ def test_a_call_long_forgotten_may_be_answered_again() -> None:
             app.move()
         app.wait(8.0)
     compare(direct, through)
+
+
+@pytest.mark.parametrize("memory", ["last:1", "written", "summary:20:5"])
+@pytest.mark.parametrize("dialect", ["ga", "beta"])
+def test_sound_and_pictures_long_gone_are_retrieved_to_the_byte(memory: str, dialect: Any) -> None:
+    direct, through = arms(memory, Habits(dialect=dialect), Faults, DETECTION)
+    steps: list[Step] = [("show", 1), ("record",), *[("exchange",)] * 3, ("sum_up", False), ("truncate", 3, 200)]
+    steps += [("sum_up", False), *[("exchange",)] * 2, *[("retrieve", at) for at in range(8)]]
+    for app in (direct, through):
+        for name, *how in steps:
+            getattr(app, name)(*how)
+            app.move()
+        app.wait(8.0)
+    compare(direct, through)
+    given = [event["item"] for event in through.log if event["type"] == "conversation.item.retrieved"]
+    assert sum(bool(part.get("audio")) for item in given for part in item["content"]) == 7
+    assert sum("image_url" in part for item in given for part in item["content"]) == 1
+    assert sum(item_id not in {item.id for item in through.held} for item_id in through.items[:8]) >= 2
 
 
 def what_was_deleted_is_gone(app: App) -> None:
@@ -561,7 +583,7 @@ carrying = st.tuples(st.just("carry"), st.sampled_from([1, 1, 2, 3, 5, 100]))
 def test_whatever_crosses_on_the_wire_the_app_is_told_of_its_own(
     memory: str, dialect: Any, before: int, script: list[Step]
 ) -> None:
-    mind, session = Chatty(), Session(memory=memory, ids=counter())
+    mind, session = Chatty(), Session(memory=memory, ids=counter(), keep=Shelf())
     service = Service(
         Habits(dialect=dialect),
         ids=Ids(1),

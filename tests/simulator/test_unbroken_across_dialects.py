@@ -9,6 +9,7 @@ from typing import Any
 from doubles import Ears, LoudTurns, Voice
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from keeps import Shelf
 from playbook import counter
 from spelling import spoken
 from test_unbroken import DETECTION, App, Chatty, Step, compare, steps
@@ -39,7 +40,7 @@ class Speaking(App):
             composer=MindAndVoice(mind, Voice()),
             bill=Bill(prior("openai", "gpt-realtime"), hits=lambda: 1.0),
         )
-        super().__init__(behind, mind, None if memory is None else Session(memory=memory, ids=counter()))
+        super().__init__(behind, mind, None if memory is None else Session(memory=memory, ids=counter(), keep=Shelf()))
 
     def send_raw(self, raw: str) -> None:
         if self.dialect == "beta":

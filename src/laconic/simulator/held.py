@@ -53,6 +53,7 @@ class Held:
         self._understand = understand
         self.items: list[Item] = []
         self._sounds: dict[str, dict[int, Sounding]] = {}
+        self._pictures: dict[str, dict[int, Wire]] = {}
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self.items)
@@ -98,7 +99,7 @@ class Held:
             place = 0
         elif previous is not None:
             if (before := self.place(previous)) is None:
-                self._sounds.pop(item.id, None)
+                self.forget(item.id)
                 raise Rejected.of(rejections.unknown_previous_item(previous))
             place = before + 1
         self.items.insert(place, item)
@@ -141,6 +142,8 @@ class Held:
                 said = part.text or self._understand(pcm)
                 words = [(said, part.audio_ms)] if said else []
                 self._sounds.setdefault(item_id, {})[index] = Sounding(pcm, words)
+            elif part.kind == "input_image":
+                self._pictures.setdefault(item_id, {})[index] = content
         return item
 
     def delete(self, item_id: str) -> None:
@@ -148,7 +151,7 @@ class Held:
         if place is None:
             raise Rejected.no_item("delete", item_id)
         del self.items[place]
-        self._sounds.pop(item_id, None)
+        self.forget(item_id)
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """Cut a reply to what was heard of it. Its transcript goes whole, because nobody knows where it was cut."""
@@ -167,17 +170,21 @@ class Held:
         sounding.words = [word for word in sounding.words if word[1] <= audio_end_ms]
 
     def forget(self, item_id: str) -> None:
-        """Let go of the sound of an item that was only read, for a response outside the conversation."""
+        """Let go of the sound and the pictures of an item that is gone, or was only read, for a response outside the
+        conversation."""
         self._sounds.pop(item_id, None)
+        self._pictures.pop(item_id, None)
 
     def retrieve(self, item_id: str) -> Wire:
-        """The item with its sound in base64."""
+        """The item with its sound in base64, and its pictures."""
         item = self.get(item_id)
         if item is None:
             raise Rejected.no_item("retrieve", item_id)
         wire = deepcopy(item.to_wire())
         for index, sounding in self._sounds.get(item_id, {}).items():
             wire["content"][index]["audio"] = base64.b64encode(sounding.pcm).decode()
+        for index, picture in self._pictures.get(item_id, {}).items():
+            wire["content"][index] |= picture
         return wire
 
     def as_heard(self, items: Iterable[Item]) -> list[Item]:
