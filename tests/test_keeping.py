@@ -473,7 +473,9 @@ def _keeping(keep: Shelf | None, known: str = "abc") -> Keeping:
     for item_id in ("a", "b", "ab", "ours"):
         mirror.read(_event(ADDED, item=said(item_id))[1])
     told: list[str] = []
-    return Keeping(keep, mirror, [*known, "ab"], ids=counter(), tell=told.append)
+    keeping = Keeping(keep, mirror, ids=counter(), tell=told.append)
+    keeping.known = [*known, "ab"]
+    return keeping
 
 
 def test_only_what_the_app_knows_is_kept_and_each_item_asked_for_once_at_a_time() -> None:
@@ -494,12 +496,10 @@ def test_a_cut_of_what_is_not_kept_is_nothing_to_remember() -> None:
 
 
 def test_what_the_app_deleted_meanwhile_is_not_kept() -> None:
-    keep, known = Shelf(), ["a"]
-    mirror = Conversation()
-    mirror.read(_event(ADDED, item=said())[1])
-    keeping = Keeping(keep, mirror, known, ids=counter(), tell=known.append)
+    keep = Shelf()
+    keeping = _keeping(keep)
     assert keeping.ask("a")
-    known.clear()
+    keeping.known = ()
     assert keeping.read(*_event(RETRIEVED, item=said()))
     assert keep.kept == {}
 

@@ -13,6 +13,7 @@ from collections import deque
 from typing import Any
 
 import pytest
+from keeps import Shelf
 from noted import SAID, Noted, noted
 from playbook import (
     Expected,
@@ -1058,3 +1059,15 @@ def test_an_item_of_ours_may_be_written_at_any_moment() -> None:
     talk.act()
     talk.answer()
     assert talk.held == ["Where is it?", SAID, "f({})"]
+
+
+def test_before_a_deletion_what_it_would_lose_is_asked_for() -> None:
+    item = {"id": "a", "type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": "Yes."}]}
+    (
+        book := script("last:1", keep=Shelf())
+        >> service("conversation.item.added", item=item, previous_item_id=None)
+        >> service("conversation.item.added", item=item | {"id": "b"}, previous_item_id="a")
+        << to_service("conversation.item.retrieve", item_id="a")
+        << to_service("conversation.item.delete", item_id="a")
+    )
+    assert book

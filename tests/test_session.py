@@ -10,6 +10,7 @@ from collections.abc import Sized
 from typing import Any
 
 import pytest
+from keeps import Shelf
 from noted import SAID, Noted, noted
 from playbook import (
     Placeholder,
@@ -23,6 +24,7 @@ from playbook import (
     reply_done,
     reply_item,
     service,
+    to_app,
     to_service,
     user_item,
     user_turn,
@@ -885,3 +887,25 @@ def test_what_comes_and_goes_leaves_nothing_behind_however_often() -> None:
     after_a_while = kept()
     come_and_go(4_200, 6_000)
     assert kept() == after_a_while
+
+
+def test_what_a_deletion_would_lose_is_asked_for_and_given_to_an_app_that_retrieves_it() -> None:
+    item = user_item("a") | {"content": [{"type": "input_audio", "transcript": "Yes."}]}
+    whole = item | {"content": [item["content"][0] | {"audio": "AAAA"}]}
+    book = Playbook(Session(memory="last:1", ids=counter(), keep=Shelf())) >> service("session.created", session={})
+    (
+        book := book
+        >> service("conversation.item.added", item=item, previous_item_id=None)
+        >> service("conversation.item.added", item=user_item("b"), previous_item_id="a")
+        << to_service("conversation.item.retrieve", item_id="a", event_id="ours_1")
+        << to_service("conversation.item.delete", item_id="a", event_id="ours_2")
+        >> service("conversation.item.retrieved", hidden=True, item=whole)
+        >> service("conversation.item.deleted", hidden=True, item_id="a")
+        << notice(Forgot)
+        >> app("conversation.item.retrieve", item_id="a")
+        << to_service("conversation.item.retrieve", event_id="ours_3")
+        >> service("error", hidden=True, error={"message": "no 'a'", "event_id": "ours_3"})
+        << to_app("conversation.item.retrieved", item=whole)
+    )
+    assert book
+    assert book.session.errors == 0

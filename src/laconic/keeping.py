@@ -77,19 +77,19 @@ class _Question:
 
 
 class Keeping:
-    """One session's. `keep`: None if nothing is to be kept. `known`: the items the app knows. `tell` is told, once, why
-    nothing is kept any more."""
+    """One session's. `keep`: None if nothing is to be kept. `tell` is told, once, why nothing is kept any more."""
 
     def __init__(
         self,
         keep: Keep | None,
         mirror: Conversation,
-        known: Container[str],
         *,
         ids: Callable[[], str],
         tell: Callable[[str], object],
     ) -> None:
-        self._keep, self._mirror, self._known, self._ids, self._tell = keep, mirror, known, ids, tell
+        self._keep, self._mirror, self._ids, self._tell = keep, mirror, ids, tell
+        self.known: Container[str] = ()
+        """The items the app believes in."""
         self._works = keep is not None
         self._answers = True
         self._open: dict[str, _Question] = {}  # by the item that we asked for
@@ -113,7 +113,7 @@ class Keeping:
     def ask(self, item_id: str) -> Wire | None:
         """What to ask of an item that is about to be deleted at our wish; None if there is nothing to keep."""
         item = self._mirror.get(item_id)
-        if not (self._works and self._answers) or item is None or item_id in self._open or item_id not in self._known:
+        if not (self._works and self._answers) or item is None or item_id in self._open or item_id not in self.known:
             return None
         sizes = [self._size(part) for part in item.parts]
         if all(part.kind in _WORDS for part in item.parts) or not self._fits(sizes):
@@ -175,7 +175,7 @@ class Keeping:
         self._open.pop(item_id, None)
         self._late.pop(item_id, None)
         self._answers = True
-        if item_id in self._known:
+        if item_id in self.known:
             self._put(item_id, raw)
         return True
 

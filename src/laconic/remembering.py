@@ -78,6 +78,7 @@ class Remembering:
         ids: Callable[[], str],
         ack_timeout_s: float,
         actions: deque[Action],
+        keeping: Keeping,
         wrote: Callable[[], None],
     ) -> None:
         self.memory = memory
@@ -87,8 +88,7 @@ class Remembering:
         self.standing = Standing()
         self.disputed: Callable[[str], bool] = lambda _: False
         """Whether the app wants to change this item, or what stands in it, and has not got round to it."""
-        self.keeping: Keeping | None = None
-        """Asks for what would be lost with an item that is deleted."""
+        self._keeping = keeping
         self._planner = Planner()
         self._actions = actions
         self._wrote = wrote
@@ -397,12 +397,10 @@ class Remembering:
 
     def _keep(self, edit: Edit) -> float:
         """Have kept what a deletion would lose. How much later the service may come to the edit, in seconds."""
-        if self.keeping is None:
-            return 0.0
-        asked = self.keeping.ask(edit.item_id) if isinstance(edit, Delete) else None
+        asked = self._keeping.ask(edit.item_id) if isinstance(edit, Delete) else None
         if asked is not None:
             self._actions.append(ToService(text(asked)))
-        return self.keeping.transfer_s
+        return self._keeping.transfer_s
 
     def _unchanged(self, item_id: str) -> bool:
         return item_id in self._conversation and not self._being_changed(item_id)

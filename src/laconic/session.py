@@ -128,6 +128,8 @@ class Session:
         self._ack_timeout_s = ack_timeout_s
         self._awaited_until: float | None = None
         self._actions: deque[Action] = deque()
+        told = lambda why: self._actions.append(MemoryTold(why))  # noqa: E731
+        self._keeping = Keeping(keep, self.conversation, ids=ids, tell=told)
         self._remembering = Remembering(
             self.conversation,
             self.exchanges,
@@ -136,6 +138,7 @@ class Session:
             ids=ids,
             ack_timeout_s=ack_timeout_s,
             actions=self._actions,
+            keeping=self._keeping,
             wrote=self.meter.message,
         )
         self._remembering.past.rates = self.meter.rates
@@ -145,9 +148,7 @@ class Session:
         self._asides = Asides(ids)
         self._missed: set[str] = set()  # why there was no summary, each told once
         self._view = View(self.conversation, self._remembering.standing)
-        told = lambda why: self._actions.append(MemoryTold(why))  # noqa: E731
-        self._keeping = Keeping(keep, self.conversation, self._view, ids=ids, tell=told)
-        self._remembering.keeping, self._view.removed = self._keeping, self._keeping.drop
+        self._keeping.known, self._view.removed = self._view, self._keeping.drop
         self._owed = Owed(ids, ack_timeout_s, self._tell)
         self.wishes = Wishes(
             self._view,
