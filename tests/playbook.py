@@ -38,6 +38,21 @@ def counter(prefix: str = "ours_") -> Callable[[], str]:
     return lambda: f"{prefix}{next(numbers)}"
 
 
+USAGE: dict[str, Any] = {
+    "total_tokens": 200,
+    "input_tokens": 139,
+    "output_tokens": 61,
+    "input_token_details": {
+        "text_tokens": 43,
+        "audio_tokens": 96,
+        "cached_tokens": 64,
+        "cached_tokens_details": {"text_tokens": 0, "audio_tokens": 64},
+    },
+    "output_token_details": {"text_tokens": 18, "audio_tokens": 43},
+}
+"""What a reply reports, for scripts that need some usage."""
+
+
 class Placeholder:
     """Stands for a value that is found out on the first match."""
 

@@ -18,7 +18,7 @@ from laconic.simulator.parts import Parts
 from laconic.simulator.server import StandIn, serve
 from laconic.simulator.speech import Spoken, Word, split_words
 
-__all__ = ["Caller", "quick_stand_in", "quick_stand_in_thread"]
+__all__ = ["Caller", "Fast", "quick_stand_in", "quick_stand_in_thread"]
 
 
 @dataclass(frozen=True)

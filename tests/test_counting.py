@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from playbook import reply_item, user_item
+from playbook import USAGE, reply_item, user_item
 
 from laconic import events as ev
 from laconic.actions import Charged, Transcribed
@@ -19,18 +19,6 @@ from laconic.usage import Usage
 
 Wire = dict[str, Any]
 
-USAGE: Wire = {
-    "total_tokens": 200,
-    "input_tokens": 139,
-    "output_tokens": 61,
-    "input_token_details": {
-        "text_tokens": 43,
-        "audio_tokens": 96,
-        "cached_tokens": 64,
-        "cached_tokens_details": {"text_tokens": 0, "audio_tokens": 64},
-    },
-    "output_token_details": {"text_tokens": 18, "audio_tokens": 43},
-}
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 
 

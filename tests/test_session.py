@@ -13,6 +13,7 @@ import pytest
 from keeps import Shelf
 from noted import SAID, Noted, noted
 from playbook import (
+    USAGE,
     Placeholder,
     Playbook,
     app,
@@ -50,18 +51,6 @@ from laconic.session import (
 )
 from laconic.usage import Usage
 
-USAGE: dict[str, Any] = {
-    "total_tokens": 200,
-    "input_tokens": 139,
-    "output_tokens": 61,
-    "input_token_details": {
-        "text_tokens": 43,
-        "audio_tokens": 96,
-        "cached_tokens": 64,
-        "cached_tokens_details": {"text_tokens": 0, "audio_tokens": 64},
-    },
-    "output_token_details": {"text_tokens": 18, "audio_tokens": 43},
-}
 SESSION = {
     "type": "realtime",
     "model": "gpt-realtime",

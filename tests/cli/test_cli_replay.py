@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playbook import USAGE
 
 from laconic.cli import main
 from laconic.cli.replay import Replay, rows, service_of
@@ -15,18 +16,6 @@ from laconic.terminal.columns import width_of
 
 RECORDINGS = sorted((Path(__file__).parents[3] / "shared" / "recordings").glob("*.jsonl"))
 
-USAGE = {
-    "total_tokens": 200,
-    "input_tokens": 139,
-    "output_tokens": 61,
-    "input_token_details": {
-        "text_tokens": 43,
-        "audio_tokens": 96,
-        "cached_tokens": 64,
-        "cached_tokens_details": {"text_tokens": 0, "audio_tokens": 64},
-    },
-    "output_token_details": {"text_tokens": 18, "audio_tokens": 43},
-}
 
 # gpt-realtime: 43 × 4 + 32 × 32 + 64 × 0.40 + 18 × 16 + 43 × 64 millionths of a dollar
 COST = 43 * 4_000 + 32 * 32_000 + 64 * 400 + 18 * 16_000 + 43 * 64_000

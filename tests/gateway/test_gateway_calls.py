@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, FormData, web
-from simulator.doubles import Ears, LoudTurns, Voice, Yes, quiet, say
+from simulator.doubles import quiet, say
+from simulator.on_a_port import standing_in
 
 from laconic.gateway.admission import Admission
 from laconic.gateway.calls import Sideline
@@ -24,31 +25,13 @@ from laconic.gateway.secrets import Secrets
 from laconic.gateway.server import Gateway
 from laconic.gateway.sockets import Closed
 from laconic.rates import load
-from laconic.simulator.parts import Parts
-from laconic.simulator.server import StandIn, serve
+from laconic.simulator.server import StandIn
 
 OFFER = "\r\n".join(
     ["v=0", "o=- 4 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=mid:0", ""]
 )
 SETTINGS: dict[str, Any] = {"type": "realtime", "model": "gpt-realtime", "instructions": "Be brief."}
 HEARD = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
-
-
-class Fast:
-    """A clock fifty times as fast as life."""
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time() * 50
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(max(0.0, seconds) / 50)
-
-
-@asynccontextmanager
-async def standing_in(*replies: str, **settings: Any) -> AsyncGenerator[StandIn]:
-    parts = Parts(hearing=Ears(), voice=Voice(), mind=Yes(*replies), turns=LoudTurns)
-    async with serve(**{"parts": parts, "clock": Fast(), **settings}) as standin:  # pyright: ignore[reportArgumentType]
-        yield standin
 
 
 @dataclass

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -14,37 +13,20 @@ from urllib.request import Request, urlopen
 
 import pytest
 import websockets
-from doubles import Ears, LoudTurns, Voice, Yes, names, only, quiet, say
-from websockets.asyncio.client import ClientConnection, connect
+from simulator.doubles import names, only, quiet, say
+from simulator.on_a_port import hear, standing_in, tell
+from websockets.asyncio.client import connect
 
 from laconic.simulator.calls import answer_to
 from laconic.simulator.habits import Habits
-from laconic.simulator.parts import Parts
 from laconic.simulator.rejected import Rejected
-from laconic.simulator.server import StandIn, serve
+from laconic.simulator.server import StandIn
 
 OFFER = "\r\n".join([
     "v=0", "o=- 4 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0 1", "m=audio 9 UDP/TLS/RTP/SAVPF 111 63",
     "a=mid:0", "m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "a=mid:1", "",
 ])  # fmt: skip
 QUIET: Mapping[str, Any] = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
-
-
-class Fast:
-    """A clock fifty times as fast as life."""
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time() * 50
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(max(0.0, seconds) / 50)
-
-
-@asynccontextmanager
-async def standing_in(*replies: str, **settings: Any) -> AsyncGenerator[StandIn]:
-    parts = Parts(hearing=Ears(), voice=Voice(), mind=Yes(*replies), turns=LoudTurns)
-    async with serve(**{"parts": parts, "clock": Fast(), **settings}) as standin:  # pyright: ignore[reportArgumentType]
-        yield standin
 
 
 def multipart(**fields: str) -> tuple[str, bytes]:
@@ -78,18 +60,6 @@ async def made(standin: StandIn, session: Mapping[str, Any] = QUIET) -> str:
 
 def leg(standin: StandIn, call_id: str, *, caller: bool = False) -> connect:
     return connect(f"{standin.base_url}/realtime?call_id={call_id}" + "&leg=caller" * caller, max_queue=None)
-
-
-async def hear(connection: ClientConnection, name: str) -> list[dict[str, Any]]:
-    """Events up to the first of this name."""
-    found: list[dict[str, Any]] = []
-    while not found or found[-1]["type"] != name:
-        found.append(json.loads(await asyncio.wait_for(connection.recv(), 10)))
-    return found
-
-
-async def tell(connection: ClientConnection, name: str, **fields: Any) -> None:
-    await connection.send(json.dumps({"type": name, **fields}))
 
 
 # --- making one ---------------------------------------------------------------------------------------------------

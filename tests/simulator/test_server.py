@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 import soxr
 import websockets
-from doubles import Ears, Voice, Yes, quiet
-from websockets.asyncio.client import ClientConnection, connect
+from simulator.doubles import quiet
+from simulator.on_a_port import hear, standing_in, tell
+from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from laconic import scenarios
@@ -23,37 +23,8 @@ from laconic.simulator.habits import Habits
 from laconic.simulator.hearing import Hearing
 from laconic.simulator.minds import Facts
 from laconic.simulator.parts import Parts
-from laconic.simulator.server import StandIn, WallClock, serve
+from laconic.simulator.server import WallClock, serve
 from laconic.simulator.speech import Speech
-
-
-class Fast:
-    """A clock fifty times as fast as life."""
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time() * 50
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(max(0.0, seconds) / 50)
-
-
-@asynccontextmanager
-async def standing_in(*replies: str, **settings: Any) -> AsyncGenerator[StandIn]:
-    parts = Parts(hearing=Ears(), voice=Voice(), mind=Yes(*replies))
-    async with serve(**{"parts": parts, "clock": Fast(), **settings}) as standin:  # pyright: ignore[reportArgumentType]
-        yield standin
-
-
-async def hear(connection: ClientConnection, name: str) -> list[dict[str, Any]]:
-    """Events up to the first of this name."""
-    found: list[dict[str, Any]] = []
-    while not found or found[-1]["type"] != name:
-        found.append(json.loads(await asyncio.wait_for(connection.recv(), 10)))
-    return found
-
-
-async def tell(connection: ClientConnection, name: str, **fields: Any) -> None:
-    await connection.send(json.dumps({"type": name, **fields}))
 
 
 async def test_a_conversation_in_writing() -> None:

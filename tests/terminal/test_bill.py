@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from playbook import USAGE
 from said import Told
 
 from laconic.currencies import DOLLARS, currency
@@ -14,19 +15,6 @@ from laconic.terminal.columns import width_of
 from laconic.terminal.page import Page
 from laconic.terminal.words import Words
 from laconic.usage import Usage
-
-USAGE: dict[str, Any] = {
-    "total_tokens": 200,
-    "input_tokens": 139,
-    "output_tokens": 61,
-    "input_token_details": {
-        "text_tokens": 43,
-        "audio_tokens": 96,
-        "cached_tokens": 64,
-        "cached_tokens_details": {"text_tokens": 0, "audio_tokens": 64},
-    },
-    "output_token_details": {"text_tokens": 18, "audio_tokens": 43},
-}
 
 
 def talked(usage: dict[str, Any] | None = None, model: str = "gpt-realtime", memory: str = "everything") -> Told:
