@@ -10,41 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gateway.bookkeeping import reply as booked
 
 from laconic.cli import main
 from laconic.gateway.books import Row
 from laconic.gateway.database import open_database
 from laconic.gateway.keys import Keys
 from laconic.gateway.ledger import Ledger
-from laconic.meter import price
-from laconic.rates import load
 from laconic.usage import Usage
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=1)
-PRICES = load()
 
 
 def reply(id_: str, at: datetime = TODAY, tokens: int = 1_000_000, **other: Any) -> Row:
     """So many generated audio tokens on gpt-realtime-2.1, $64 a million."""
     usage = Usage(text_in=tokens, cached_text=tokens // 2, audio_out=tokens)
-    cost = price(usage, PRICES.find("gpt-realtime-2.1"))
-    values: dict[str, Any] = {
-        "session": "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
-        "id": id_,
-        "kind": "reply",
-        "at": at,
-        "status": "completed",
-        "route": "openai",
-        "model": "gpt-realtime-2.1",
-        "usage": usage.to_wire(),
-        "charges": cost.charges,
-        "unknown": 0,
-        "currency": "USD",
-        "rates_version": "",
-        "laws": {},
-        "memory": "auto",
-    }
-    return Row(**(values | other))
+    return booked("3f2504e0-4f89-11d3-9a0c-0305e82c3301", id_, at, counts=usage, **other)
 
 
 @pytest.fixture
