@@ -118,6 +118,20 @@ async def test_a_response_that_will_never_report_stays_charged(limits: Limits, l
     assert (row.user, row.at_most, row.unknown) == ("ann", {"nanodollars": DOLLAR // 10}, 1)
 
 
+async def test_whoever_tries_again_to_give_back_keeps_what_is_lost(
+    database: Database, limits: Limits, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = await limits.open("s1", key("$1"))
+    await share.lease("nanodollars", DOLLAR)
+    with monkeypatch.context() as away:
+        away.setattr(limits, "_database", Unplugged())
+        with pytest.raises(Unreachable):
+            await share.close(lost={"nanodollars": DOLLAR // 10})
+    await share.close()
+    (row,) = await lost(ledger)
+    assert row.at_most == {"nanodollars": DOLLAR // 10}
+
+
 async def test_every_budget_that_binds_is_asked(limits: Limits, ledger: Ledger) -> None:
     """The day's, the month's, the key's whole life, and the user's own: the least left of them counts."""
     it = key("$9/month, $5/day, $50", "$2/day, $1")

@@ -96,6 +96,7 @@ class Purse:
         self.gifts = list(gifts)
         self.asked: list[tuple[str, int, Mapping[str, int] | None]] = []
         self.closed = 0
+        self.lost: Mapping[str, int] | None = None
 
     async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
         self.asked.append((unit, amount, reserve))
@@ -104,8 +105,9 @@ class Purse:
             raise gift
         return gift
 
-    async def close(self) -> None:
+    async def close(self, *, lost: Mapping[str, int] | None = None) -> None:
         self.closed += 1
+        self.lost = lost
 
 
 class Sitting:
@@ -383,6 +385,8 @@ async def test_what_is_shared_is_asked_for_and_then_used() -> None:
     await until(lambda: "response.create" in sitting.service.names)
     assert purse.asked[0][0] == "nanodollars"
     assert purse.asked[0][2] is not None
+    sitting.exchange(1)
+    await until(lambda: "response.done" in sitting.app.names)
     await sitting.end()
 
 
@@ -493,6 +497,82 @@ async def test_an_app_that_hangs_up_in_a_reply_pays_for_it() -> None:
     await sitting.over()
     assert [(row.kind, row.status) for row in books.rows] == [("reply", "cancelled"), ("session", "completed")]
     assert sitting.service.closed == (1000, "")
+
+
+@pytest.mark.parametrize("side", ["app", "service"])
+async def test_what_a_service_never_reports_stays_taken_from_what_is_shared(
+    side: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the app hangs up in a reply or the service breaks off."""
+    monkeypatch.setattr("laconic.gateway.pump._SETTLE_S", 0.05)
+    purse = Purse((10**9, False))
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
+    sitting.service.says(*written(1), *begun(1))
+    await until(lambda: "response.created" in sitting.app.names)
+    (sitting.app if side == "app" else sitting.service).ends(1006)
+    await sitting.over()
+    assert purse.lost is not None
+    assert purse.lost["nanodollars"] > 0
+
+
+async def test_what_was_reported_is_not_taken_twice() -> None:
+    purse = Purse((10**9, False))
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
+    sitting.exchange(1)
+    await until(lambda: "response.done" in sitting.app.names)
+    await sitting.end()
+    assert purse.lost == {"nanodollars": 0, "tokens": 0}
+
+
+async def test_an_app_that_hangs_up_pays_for_the_writing_down_of_what_it_said() -> None:
+    """Nothing is being answered, but a bill is on the way."""
+    books = Slow()
+    books.allowed.set()
+    sitting = Sitting(books=books, budget=Budget(limits=limits("$2")))
+    transcription = {"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}}
+    settings = {"type": "realtime", "model": "gpt-realtime", **transcription}
+    sitting.service.says({"type": "session.updated", "session": settings})
+    await until(lambda: "session.updated" in sitting.app.names)
+    sitting.app.says({**APPEND, "audio": "A" * 64_000}, {"type": "input_audio_buffer.commit"})
+    await until(lambda: "input_audio_buffer.commit" in sitting.service.names)
+    item = {"id": "item_u1", "type": "message", "role": "user", "content": [{"type": "input_audio"}]}
+    sitting.service.says(
+        {"type": "input_audio_buffer.committed", "item_id": "item_u1", "previous_item_id": None},
+        {"type": "conversation.item.added", "item": item, "previous_item_id": None},
+    )
+    await until(lambda: "conversation.item.added" in sitting.app.names)
+    sitting.app.ends(1001)
+    await settled()
+    assert sitting.service.closed is None
+    usage = {"type": "tokens", "input_tokens": 10, "output_tokens": 2, "total_tokens": 12}
+    done = {"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_u1", "usage": usage}
+    sitting.service.says({**done, "transcript": "Hm?", "content_index": 0})
+    await sitting.over()
+    assert [row.kind for row in books.rows] == ["transcription", "session"]
+
+
+async def test_a_summary_that_comes_as_the_session_ends_is_paid_for_all_the_same() -> None:
+    """The service takes no edits any more, so nobody carries on what the summary brings."""
+    books, asked, wanted = Slow(), asyncio.Event(), asyncio.Event()
+    books.allowed.set()
+
+    async def write(text: str, max_tokens: int) -> Summary:
+        asked.set()
+        await wanted.wait()
+        return Summary("They greet each other.", Usage(text_in=40, text_out=8), "gpt-5.4-nano")
+
+    sitting = Sitting(memory="summary:20:5", books=books, writer=write)
+    for n in range(1, 6):
+        sitting.exchange(n, "Yes, and more of it, and more, and ever more.")
+        await settled()
+    await asked.wait()
+    sitting.service.open.clear()
+    sitting.app.says({"type": "conversation.item.delete", "item_id": "item_u5"})
+    sitting.pump.leave(1001, "")
+    wanted.set()
+    sitting.app.ends(1000)
+    await sitting.over()
+    assert "summary" in [row.kind for row in books.rows]
 
 
 async def test_a_flood_is_ended_with_1008() -> None:

@@ -74,7 +74,9 @@ class Allowance(Protocol):
         """So much more may be used, and whether there is no more than that. `reserve` as in `Books.write`."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self, *, lost: Mapping[str, int] | None = None) -> None:
+        """Give back what is left, but what may have been used, by unit, and will never be reported: `lost`."""
+        ...
 
 
 class NoBooks:
@@ -91,7 +93,7 @@ class Unlimited:
     async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
         return amount, False
 
-    async def close(self) -> None: ...
+    async def close(self, *, lost: Mapping[str, int] | None = None) -> None: ...
 
 
 NO_BOOKS = NoBooks()

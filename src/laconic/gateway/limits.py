@@ -75,6 +75,7 @@ class Share:
         self.pools = pools
         self.until: datetime | None = None
         """When the lease ends unless it is renewed; None: nobody limits this session."""
+        self._lost: Mapping[str, int] = {}
 
     @property
     def live(self) -> bool:
@@ -99,9 +100,11 @@ class Share:
         """Give back what is left. After the session's last row was written.
 
         `lost`: what a response may have used, by unit, that was under way and will never report. It stays used, as
-        what a dead gateway leaves behind does.
+        what a dead gateway leaves behind does. Whoever tries again, after the database did not answer, need not
+        repeat it.
         """
-        await self._limits.give_back(self, lost or {})
+        self._lost = lost or self._lost
+        await self._limits.give_back(self, self._lost)
 
 
 class Limits:

@@ -6,7 +6,8 @@ bill for. What comes out without anybody having spoken (an edit, a deadline, a s
 third task, so that an edit that the service is slow to take stops nobody who reads.
 
 A session ends when one side does. What the service says at the end, code and reason, is the app's to see. An app that
-hangs up in the middle of a reply still pays for it: the reply is cancelled and its usage waited for, for a moment.
+hangs up in the middle of a reply still pays for it: the reply is cancelled and its usage waited for, for a moment. What
+is not reported by then stays taken from the budgets it shares, at its worst case, until somebody knows better.
 """
 
 from __future__ import annotations
@@ -165,9 +166,11 @@ class Pump:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._summaries.close()
+            rows = self._relay.drain(self._now()).rows  # a summary's, that came when nobody was left to take it
             last = self._relay.end(self._now())
             if last is not None:
-                await self._books.write([last])
+                await self._books.write([*rows, last])
+            await self._allowance.close(lost=self._relay.reserve)
 
     async def _written(self) -> None:
         """Until the rows that are being written are written; not for ever, if nobody writes them."""
@@ -279,7 +282,7 @@ class Pump:
         sooner = due is not None and (self._awake_at is None or due < self._awake_at)
         if sooner or (self._leaving is not None and self._relay.quiet and not self._behind):
             self._stirred.set()
-        if self._settled is not None and not self._relay.session.conversation.responding:
+        if self._settled is not None and self._relay.settled:
             self._settled.set()
 
     async def _behind_the_books(self, batch: Batch) -> None:
@@ -344,7 +347,7 @@ class Pump:
                 self._to_app.put([error_event("server_error", "gateway_error", "The gateway cannot go on.")])
             await self._last_words()
             await self._app.close(closed.code, closed.reason)
-        if self._relay.session.conversation.responding and not reading.done():
+        if not self._relay.settled and not reading.done():
             self._relay.session.from_app(b'{"type":"response.cancel"}', self._now())
             await self._settle(reading)
         await self._service.close(1000, "")
@@ -356,7 +359,7 @@ class Pump:
                 await self._to_app.flush()
 
     async def _settle(self, reading: asyncio.Task[None]) -> None:
-        """Read on until the reply under way is over and written down."""
+        """Read on until the reply under way, and whatever else will be billed, is over and written down."""
         self._settled = asyncio.Event()
         await self._carry(self._relay.drain(self._now()))
         with suppress(TimeoutError):  # a service that does not read tells no usage either

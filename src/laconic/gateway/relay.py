@@ -157,11 +157,15 @@ class Relay:
         return {"nanodollars": account.spoken_for.nanodollars, "tokens": account.spoken_for.tokens}
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing is under way of which a bill may yet come, as far as anybody reckons."""
+        account = self.session.account
+        return not self.session.conversation.responding and (account is None or account.spoken_for == Spend())
+
+    @property
     def spent(self) -> bool:
         """Whether the budget has ended and nothing that bills is under way any more, or will be."""
-        account = self.session.account
-        ended = self.session.over is not None and not self.session.conversation.responding
-        return ended and account is not None and account.spoken_for == Spend()
+        return self.session.over is not None and self.settled
 
     @property
     def backlog(self) -> int:
