@@ -255,6 +255,23 @@ async def test_a_session_thought_dead_gets_no_more_and_is_named(
     assert standing.used == DOLLAR + 100 * ONE
 
 
+async def test_a_session_may_end_while_it_is_found_to_be_thought_dead(
+    database: Database, limits: Limits, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = key("$3")
+    share = await limits.open("s1", it)
+    watch.passes(seconds=61)
+    await Limits(database, watch, lease_s=60).open("s2", it)
+    collect = limits._collect_all  # pyright: ignore[reportPrivateUsage]
+
+    async def meanwhile(now: datetime) -> None:
+        await share.close()
+        await collect(now)
+
+    monkeypatch.setattr(limits, "_collect_all", meanwhile)
+    assert await limits.renew() == {"s1"}
+
+
 async def test_renewing_keeps_a_lease_alive(limits: Limits, ledger: Ledger, watch: Watch) -> None:
     share = await limits.open("s1", key("$3"))
     await share.lease("nanodollars", DOLLAR)

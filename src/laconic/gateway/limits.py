@@ -249,7 +249,7 @@ class Limits:
     def _forget(self, sessions: Iterable[str]) -> frozenset[str]:
         """Begin nothing more in these sessions."""
         gone = frozenset(sessions)
-        for session in gone:
+        for session in gone & self._open.keys():  # others have ended meanwhile
             self._open.pop(session).until = self._clock()
         return gone
 
