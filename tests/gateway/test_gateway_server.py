@@ -372,6 +372,47 @@ async def test_a_service_that_vanishes_is_told_in_an_error() -> None:
         assert code == 1011
 
 
+async def test_a_budget_the_models_prices_do_not_suit_is_the_owners_mistake() -> None:
+    """In words for the owner, before a service is dialled that nobody would hang up on."""
+    dialled: list[web.Request] = []
+
+    async def answered(request: web.Request) -> web.Response:
+        dialled.append(request)
+        return web.Response()
+
+    async with (
+        service(answered) as address,
+        open_door(address, route={"budget": "$1"}) as door,
+        door.connect("/v1/realtime?model=qwen-omni-turbo-realtime") as ws,
+    ):
+        events, code, _ = await closing(ws)
+        assert (events[0]["error"]["code"], code) == ("service_unreachable", 1011)
+        assert "priced in CNY" in door.told[0]
+        assert not dialled
+
+
+async def test_a_mistake_of_ours_leaves_no_connection_to_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = asyncio.Event()
+
+    async def waiting(request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        async for _ in ws:
+            pass
+        gone.set()
+        return ws
+
+    async def broken(*_: Any) -> Any:
+        raise KeyError("something nobody thought of")
+
+    monkeypatch.setattr("laconic.gateway.server.preset", broken)
+    async with service(waiting) as address, open_door(address) as door, door.connect() as ws:
+        _, code, _ = await closing(ws)
+        assert code == 1011
+        assert "a mistake of ours" in door.told[0]
+        await asyncio.wait_for(gone.wait(), 5)
+
+
 @asynccontextmanager
 async def service(answer: Callable[[web.Request], Any]) -> AsyncGenerator[str]:
     """Some other service; its address."""

@@ -317,37 +317,54 @@ class Gateway:
 
     async def _relayed(self, app: Socket, dial: Dial, visit: _Visit) -> None:
         """One session for which everything is granted: dial, and carry."""
-        name, route, wants, guest = visit.name, visit.route, visit.wants, visit.guest
+        route, wants = visit.route, visit.wants
         try:
             there = route.endpoint(wants.model, env=self._env, simulator=self._simulator, beside=wants.beside)
             chat = route.chat(there, self._env)
             learned_as = route.learned_as(there.model or wants.model, self._env)
             laws = await self._learning.laws(*learned_as) if self._learning is not None else None
+            session = self._session(visit, there, chat, laws)  # before anything is open: it may not want this budget
             began = time.monotonic()
             service = await dial(there)
             connect_s = time.monotonic() - began
-            granted = guest.grant.session if guest.grant is not None else None
-            service = await preset(service, route.opening(granted))
-        except Closed as closed:
-            self._eyes.refused("service")
-            await app.close(sendable(closed.code), closed.reason)
-            return
         except LaconicError as error:
             await self._fail(app, error)
             return
-        key = guest.key.id if guest.key is not None else None
-        model = there.model or wants.model or ""
-        look = self._eyes.session(
-            name, route=route.name, model=model, provider=provider(there.url), key=key, connect_s=connect_s
-        )
-        session = self._session(visit, there, chat, laws)
         try:
-            with self._recordings.of(name) if self._recordings is not None else nullcontext() as record:
-                pump = self._pump(look.app(app), look.service(service), session, visit, there, chat, look, record)
-                await self._sit(name, pump, look)
+            await self._carried(app, service, session, visit, there, chat, connect_s)
+        except Closed as closed:  # before it had begun
+            self._eyes.refused("service")
+            await app.close(sendable(closed.code), closed.reason)
         finally:
+            await service.close(1000, "")
             if self._learning is not None:
                 await self._learning.keep(*learned_as, session)
+
+    async def _carried(
+        self,
+        app: Socket,
+        service: Socket,
+        session: Session,
+        visit: _Visit,
+        there: Endpoint,
+        chat: ChatEndpoint | None,
+        connect_s: float,
+    ) -> None:
+        """A session whose service was reached, to its end."""
+        name, route, guest = visit.name, visit.route, visit.guest
+        granted = guest.grant.session if guest.grant is not None else None
+        service = await preset(service, route.opening(granted))
+        with self._recordings.of(name) if self._recordings is not None else nullcontext() as record:
+            look = self._eyes.session(
+                name,
+                route=route.name,
+                model=there.model or visit.wants.model or "",
+                provider=provider(there.url),
+                key=guest.key.id if guest.key is not None else None,
+                connect_s=connect_s,
+            )
+            pump = self._pump(look.app(app), look.service(service), session, visit, there, chat, look, record)
+            await self._sit(name, pump, look)
 
     async def _sit(self, name: str, pump: Pump, look: Look) -> None:
         """Carry a session to its end."""
