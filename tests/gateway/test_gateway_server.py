@@ -413,6 +413,28 @@ async def test_a_mistake_of_ours_leaves_no_connection_to_a_service(monkeypatch: 
         await asyncio.wait_for(gone.wait(), 5)
 
 
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_goodbye_that_quotes_the_services_key_is_passed_on_without_it(begun: bool) -> None:
+    """Whether the session had begun or its first settings were still under way."""
+
+    async def quoting(request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        if begun:
+            await ws.send_json({"type": "session.created", "session": {"type": "realtime"}})
+        await ws.close(code=3000, message=f"wrong: {request.headers['Authorization'][7:]}".encode())
+        return ws
+
+    opening = {} if begun else {"route": {"transcription": "gpt-transcribe"}}
+    async with (
+        service(quoting) as address,
+        open_door(address, env={"LACONIC_API_KEY": "sk-of-ours"}, **opening) as door,
+        door.connect() as ws,
+    ):
+        _, code, reason = await closing(ws)
+        assert (code, reason) == (3000, "wrong: …")
+
+
 @asynccontextmanager
 async def service(answer: Callable[[web.Request], Any]) -> AsyncGenerator[str]:
     """Some other service; its address."""

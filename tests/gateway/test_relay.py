@@ -327,6 +327,23 @@ def test_an_error_that_quotes_the_services_key_is_told_without_it() -> None:
         assert told == {"type": "error", "event_id": "e1", "error": error | {"message": "Wrong key: …. Mend it."}}
 
 
+@pytest.mark.parametrize("inside", ["a reply that failed", "a transcription that failed"])
+def test_so_is_an_error_inside_another_event(inside: str) -> None:
+    ids = numbered("laconic_")
+    there = Endpoint("openai", "wss://api.example/v1/realtime", {"Authorization": "Bearer sk-proj-whole-key"})
+    relay = Relay(Session(ids=lambda: next(ids)), Entry("s", "r", "m"), utc=lambda: AT, hide=there.hide_keys)
+
+    def event(message: str) -> dict[str, Any]:
+        error = {"type": "server_error", "message": message}
+        if inside == "a reply that failed":
+            status = {"type": "failed", "error": error}
+            return {"type": "response.done", "response": {"id": "r1", "status": "failed", "status_details": status}}
+        return {"type": "conversation.item.input_audio_transcription.failed", "item_id": "item_u1", "error": error}
+
+    batch = relay.from_service(json.dumps(event("Wrong key: sk-proj-whole-key.")), 0.0)
+    assert [json.loads(raw) for raw in batch.to_app] == [event("Wrong key: ….")]
+
+
 def test_an_error_that_quotes_no_key_is_told_as_it_came() -> None:
     raw = json.dumps({"type": "error", "error": {"message": "2 ** 3 is no item", "type": "invalid_request_error"}})
     ids = numbered("laconic_")

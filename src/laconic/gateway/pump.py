@@ -338,7 +338,7 @@ class Pump:
             self._to_app.put([error_event("server_error", "service_connection_lost", lost)])
             closed = Closed(_BROKEN, "the connection to the service was lost")
         await self._last_words()
-        await self._app.close(sendable(closed.code), closed.reason)
+        await self._app.close(sendable(closed.code), self._relay.shown(closed.reason))
 
     async def _finish(self, reading: asyncio.Task[None], closed: Closed) -> None:
         """The app has gone, or is sent away: the service is asked for the last bill."""

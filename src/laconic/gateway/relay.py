@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from laconic.actions import Action, Charged, Hangup, Lease, Notice, Summarise, ToApp, ToService, Transcribed
 from laconic.dialects import Dialect
-from laconic.events import Error, Raw, wire
+from laconic.events import Error, InputAudioTranscriptionFailed, Raw, ResponseDone, wire
 from laconic.gateway.books import Row
 from laconic.items import Wire
 from laconic.meter import Cost
@@ -190,7 +190,7 @@ class Relay:
         for action in actions:
             match action:
                 case ToApp(raw, event):
-                    if isinstance(event, Error):
+                    if isinstance(event, Error | ResponseDone | InputAudioTranscriptionFailed):
                         raw = self._without_keys(raw, event)
                     if self._translation is None:
                         batch.to_app.append(raw)
@@ -218,14 +218,23 @@ class Relay:
         self._drop_what_is_not_needed()
         return batch
 
-    def _without_keys(self, raw: Raw, event: Error) -> Raw:
-        """An error as the app may see it: services quote the key they were shown, and that one is ours."""
-        message = event.error.message
-        shown = self._hide(message) if self._hide is not None else message
-        if shown == message:
+    def shown(self, words: str) -> str:
+        """A service's words as the app may see them: services quote the key they were shown, and that one is ours."""
+        return words if self._hide is None else self._hide(words)
+
+    def _without_keys(self, raw: Raw, event: Error | ResponseDone | InputAudioTranscriptionFailed) -> Raw:
+        """An error as the app may see it, or what tells of one."""
+        if isinstance(event, ResponseDone) and event.response.get("status") != "failed":
             return raw
         whole = wire(raw)
-        return msgspec.json.encode(whole | {"error": whole["error"] | {"message": shown}})
+        error: Any = whole
+        for name in ("response", "status_details", "error") if isinstance(event, ResponseDone) else ("error",):
+            error = error.get(name) if isinstance(error, dict) else None
+        message: Any = error.get("message") if isinstance(error, dict) else None
+        if not isinstance(message, str) or (shown := self.shown(message)) == message:
+            return raw
+        error["message"] = shown
+        return msgspec.json.encode(whole)
 
     def _drop_what_is_not_needed(self) -> None:
         """Once a service has shown that it speaks GA and so does the app, nothing is translated any more. A beta app

@@ -334,7 +334,7 @@ class Gateway:
             await self._carried(app, service, session, visit, there, chat, connect_s)
         except Closed as closed:  # before it had begun
             self._eyes.refused("service")
-            await app.close(sendable(closed.code), closed.reason)
+            await app.close(sendable(closed.code), there.hide_keys(closed.reason))
         finally:
             await service.close(1000, "")
             if self._learning is not None:
