@@ -425,10 +425,10 @@ async def test_a_goodbye_that_quotes_the_services_key_is_passed_on_without_it(be
         await ws.close(code=3000, message=f"wrong: {request.headers['Authorization'][7:]}".encode())
         return ws
 
-    opening = {} if begun else {"route": {"transcription": "gpt-transcribe"}}
+    route = {} if begun else {"transcription": "gpt-transcribe"}
     async with (
         service(quoting) as address,
-        open_door(address, env={"LACONIC_API_KEY": "sk-of-ours"}, **opening) as door,
+        open_door(address, env={"LACONIC_API_KEY": "sk-of-ours"}, route=route) as door,
         door.connect() as ws,
     ):
         _, code, reason = await closing(ws)

@@ -91,6 +91,7 @@ class Purse:
     """Something shared with others: what was asked of it, and what it gives."""
 
     units: frozenset[Unit] = frozenset({"nanodollars"})
+    live = True
 
     def __init__(self, *gifts: tuple[int, bool] | Unreachable) -> None:
         self.gifts = list(gifts)
@@ -440,6 +441,33 @@ async def test_a_lease_that_breaks_ends_the_session(monkeypatch: pytest.MonkeyPa
     with pytest.raises(KeyError):
         await sitting.over()
     assert sitting.app.closed == (1011, "gateway error")
+
+
+async def test_nothing_is_begun_on_a_lease_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may have spent it by then, whoever was asleep."""
+    monkeypatch.setattr("laconic.gateway.pump._SETTLE_S", 0.05)
+    purse = Purse((10**9, False))
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
+    sitting.exchange(1)
+    await until(lambda: "response.done" in sitting.app.names)
+    purse.live = False
+    sitting.app.says({"type": "response.create"})
+    await sitting.over()
+    assert sitting.app.closed == (1011, "the share of the budget was lost")
+    assert "response.create" not in sitting.service.names
+
+
+async def test_whoever_has_given_back_its_lease_may_stay() -> None:
+    purse = Purse((10, True))
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
+    await until(lambda: sitting.app.sent)
+    sitting.app.says({"type": "response.create"})
+    await until(lambda: purse.closed == 1)
+    purse.live = False
+    sitting.app.says({"type": "conversation.item.retrieve", "item_id": "item_none"})
+    await until(lambda: "conversation.item.retrieve" in sitting.service.names)
+    assert sitting.app.closed is None
+    await sitting.end()
 
 
 async def test_a_budget_that_ends_by_closing_tells_why_before() -> None:

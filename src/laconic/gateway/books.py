@@ -70,6 +70,11 @@ class Allowance(Protocol):
         """The units in which something is shared."""
         ...
 
+    @property
+    def live(self) -> bool:
+        """Whether what was leased may still be used; if not, others may have it by now."""
+        ...
+
     async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
         """So much more may be used, and whether there is no more than that. `reserve` as in `Books.write`."""
         ...
@@ -89,6 +94,7 @@ class Unlimited:
     """Nothing is limited."""
 
     units: frozenset[Unit] = frozenset()
+    live = True
 
     async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
         return amount, False

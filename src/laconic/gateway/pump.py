@@ -262,7 +262,10 @@ class Pump:
     async def _carry(self, batch: Batch) -> None:
         """Put what is to be sent where it is sent from; rows first."""
         self._moved.set()
-        self._to_service.put(batch.to_service)
+        if self._allowance.live or self._given_back or self._over.done():
+            self._to_service.put(batch.to_service)
+        elif batch.to_service:  # this machine has slept, or lost sight of the database
+            self.hang_up(_BROKEN, "the share of the budget was lost")
         if batch.rows or (batch.to_app and self._behind):
             self._stirred.set()  # what goes to the service goes at once
             await self._behind_the_books(batch)
