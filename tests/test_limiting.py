@@ -570,6 +570,15 @@ def test_a_model_without_a_price_in_dollars_cannot_hold_a_budget_in_dollars() ->
     assert len(tokens.sent("response.create")) == 1
 
 
+def test_time_passes_too_while_a_service_does_not_say_which_model_it_is() -> None:
+    """Else its end would be due for ever, and whoever waits for it would not wait at all."""
+    talk = Talk("$2, 10 min", model="our-deployment", begin=False)
+    talk.app("input_audio_buffer.clear")
+    talk.wait(700)
+    assert talk.session.over == "The 10 min of this talk are over."
+    assert talk.session.deadline is None
+
+
 def test_a_model_priced_in_another_currency_is_refused_at_once() -> None:
     with pytest.raises(BadInput, match="in CNY") as refused:
         Talk("$2", model="qwen-omni-turbo-realtime")

@@ -399,12 +399,6 @@ class Limiting:
         if self.over is not None:
             self._wind_up(now)
             return
-        if self._can.in_dollars and self._can.rates is None:
-            if self._conversation.settings:
-                model = self._conversation.model or "This model"
-                why = f"{model} has no price in dollars, so no budget in dollars can hold: give its prices, or write "
-                self._end("nanodollars", why + "the budget in tokens.", now, silent=True)
-            return
         unit = self.account.tightest
         limit, spent = self.account.limit(unit), self.account.spent(unit)
         if not self._warned and self.account.final(unit) and 5 * spent >= 4 * limit:
@@ -412,6 +406,12 @@ class Limiting:
             self._actions.append(BudgetWarned(unit, spent, limit))
         if self._ends_at is not None and self._ends_at <= now:
             self._end("ms", f"The {shown(self.account.limit('ms'), 'ms')} of this talk are over.", now)
+            return
+        if self._can.in_dollars and self._can.rates is None:
+            if self._conversation.settings:
+                model = self._conversation.model or "This model"
+                why = f"{model} has no price in dollars, so no budget in dollars can hold: give its prices, or write "
+                self._end("nanodollars", why + "the budget in tokens.", now, silent=True)
             return
         unheard_ms = self._unheard_ms(now)
         reads, kept = self._can.reads({}, unheard_ms), self._kept()
