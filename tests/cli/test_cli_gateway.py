@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -18,6 +19,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from laconic.cli import main
+from laconic.cli.gateway import add_parser
+from laconic.client.ring import KEEP_SOUND_MB
 from laconic.gateway.database import open_database
 from laconic.gateway.ledger import Ledger, Wanted
 
@@ -112,6 +115,7 @@ async def test_a_second_ctrl_c_ends_at_once() -> None:
         ([], "laconic gateway --service simulator"),
         (["--service", "simulator", "--port", "70000"], "--port must be from 0"),
         (["--service", "simulator", "--grace", "-1"], "--grace is a number of seconds from 0"),
+        (["--service", "simulator", "--keep-sound", "-1"], "megabytes from 0"),
         (["--service", "simulator", "--memory", "lots"], "memory 'lots' is not known"),
         (["--service", "simulator", "--budget", "$2/day"], "for several sessions"),
         (["--service", "openai"], "OPENAI_API_KEY is not set"),
@@ -133,6 +137,12 @@ def test_a_mistake_is_one_sentence(
     complaint = capsys.readouterr().err
     assert said in complaint
     assert complaint.count("\n") == 1
+
+
+def test_it_keeps_as_much_sound_as_a_gateway_in_a_program() -> None:
+    parser = argparse.ArgumentParser()
+    add_parser(parser.add_subparsers())
+    assert parser.parse_args(["gateway"]).keep_sound == KEEP_SOUND_MB
 
 
 def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str], unused_tcp_port: int) -> None:

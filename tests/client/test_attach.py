@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +190,86 @@ async def test_a_program_receives_the_same_and_the_service_holds_less(client: An
     }
     assert "4 latest items" in engine.why()
     assert engine.session.ended
+
+
+def spoken(ms: int) -> tuple[str, str]:
+    """An item of so much sound, and the sound."""
+    sound = base64.b64encode(bytes(range(48)) * ms).decode()
+    item = {"id": "spoken", "type": "message", "role": "user", "content": [{"type": "input_audio", "audio": sound}]}
+    return json.dumps({"type": "conversation.item.create", "item": item}), sound
+
+
+class Websockets:
+    """How each of them writes and reads once it is attached; `most`: bytes of the largest message it reads."""
+
+    @asynccontextmanager
+    async def open(self, url: str, most: int) -> AsyncGenerator[Any]:
+        async with connect(url, max_size=most) as given:
+            yield given
+
+    async def send(self, given: Any, text: str) -> None:
+        await given.send(text)
+
+    async def receive(self, given: Any) -> str:
+        return await given.recv()
+
+
+class Aiohttp:
+    @asynccontextmanager
+    async def open(self, url: str, most: int) -> AsyncGenerator[Any]:
+        async with aiohttp.ClientSession() as http, http.ws_connect(url, max_msg_size=4 * most) as given:
+            yield given
+
+    async def send(self, given: Any, text: str) -> None:
+        await given.send_str(text)
+
+    async def receive(self, given: Any) -> str:
+        return await given.receive_str()
+
+
+class SyncWebsockets:
+    @asynccontextmanager
+    async def open(self, url: str, most: int) -> AsyncGenerator[Any]:
+        given = await asyncio.to_thread(sync_connect, url, max_size=most)
+        try:
+            yield given
+        finally:
+            await asyncio.to_thread(given.close)
+
+    async def send(self, given: Any, text: str) -> None:
+        await asyncio.to_thread(given.send, text)
+
+    async def receive(self, given: Any) -> str:
+        return await asyncio.to_thread(given.recv, 10)
+
+
+@pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning")
+@pytest.mark.parametrize("client", [Websockets, Aiohttp, SyncWebsockets])
+@pytest.mark.parametrize(("ms", "keep_sound", "kept"), [(500, 64, True), (500, 0, False), (70_000, 64, False)])
+async def test_sound_that_has_left_is_kept_if_the_connection_takes_a_message_of_its_size(
+    client: Any, ms: int, keep_sound: int, kept: bool
+) -> None:
+    create, sound = spoken(ms)
+    async with (
+        asyncio.timeout(20),
+        quick_stand_in() as standin,
+        client().open(standin.url, 2**20) as given,
+    ):
+        laconic.attach(given, memory="last:1", keep_sound=keep_sound)
+
+        async def until(name: str, *messages: str) -> dict[str, Any]:
+            for message in messages:
+                await client().send(given, message)
+            while (event := json.loads(await client().receive(given)))["type"] != name:
+                pass
+            return event
+
+        await until("response.done", UPDATE, create, created("Is it?"), RESPOND)
+        while "spoken" in held(standin):
+            await until("session.updated", UPDATE)
+        retrieve = json.dumps({"type": "conversation.item.retrieve", "item_id": "spoken"})
+        event = await until("conversation.item.retrieved", retrieve)
+        assert event["item"]["content"][0].get("audio") == (sound if kept else None)
 
 
 def _without_rate_limits(names: list[str]) -> list[str]:

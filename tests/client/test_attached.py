@@ -252,10 +252,10 @@ async def test_an_app_that_does_not_receive_for_long_is_not_taken_for_a_service_
         assert not [notice for notice in notices if isinstance(notice, EditFailed)]
 
 
-def impatient(notices: list[Notice]) -> Callable[[str, Mapping[str, str]], Made]:
+def impatient(notices: list[Notice]) -> Callable[[str, Mapping[str, str], int | None], Made]:
     """An engine that gives a service 50 ms to answer an edit."""
 
-    def making(url: str, headers: Mapping[str, str]) -> Made:
+    def making(url: str, headers: Mapping[str, str], receives: int | None) -> Made:
         numbers = iter(range(10_000))
         session = Session(
             ids=lambda: f"edit_{next(numbers)}", memory="last:2", model="gpt-realtime", ack_timeout_s=0.05

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import tempfile
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
@@ -166,6 +168,41 @@ async def test_a_conversation_is_written_down_behind_the_apps_back() -> None:
                 await ask(ws, "Is it?")
             await until(lambda: len(stand_in.services[-1].conversation) == 2)
         await door.empty()
+
+
+async def retrieved_when_gone(door: Door, stand_in: StandIn, *, ms: int = 300) -> str | None:
+    """The sound of an item that the memory `last:1` has let go of, as the app gets it."""
+    sound = b64encode(bytes(range(48)) * ms).decode()
+    spoken = {"id": "spoken", "type": "message", "role": "user", "content": [{"type": "input_audio", "audio": sound}]}
+    async with door.connect(max_size=None) as ws:
+        await ws.send(json.dumps({"type": "conversation.item.create", "item": spoken}))
+        await ask(ws, "Is it?")
+        await until(lambda: len(stand_in.services[-1].conversation) == 1)
+        await ws.send(json.dumps({"type": "conversation.item.retrieve", "item_id": "spoken"}))
+        found: str | None = (await hear(ws, "conversation.item.retrieved"))["item"]["content"][0].get("audio")
+    await door.empty()
+    assert found in (sound, None)
+    return found
+
+
+@pytest.mark.parametrize(("megabytes", "kept"), [(64, True), (1, True), (0, False)])
+async def test_the_sound_of_what_has_gone_is_kept_in_megabytes(megabytes: int, kept: bool) -> None:
+    async with to_stand_in("Yes.", memory="last:1", keep_sound=megabytes) as (door, stand_in):
+        assert (await retrieved_when_gone(door, stand_in) is not None) is kept
+
+
+async def test_sound_larger_than_what_is_kept_is_not_asked_for() -> None:
+    async with to_stand_in("Yes.", memory="last:1", keep_sound=1) as (door, stand_in):
+        assert await retrieved_when_gone(door, stand_in, ms=20_000) is None
+
+
+async def test_where_sound_cannot_be_kept_the_owner_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere/at/all")
+    async with to_stand_in("Yes.", "Yes.", memory="last:1") as (door, stand_in):
+        for _ in range(2):
+            assert await retrieved_when_gone(door, stand_in) is None
+        assert len(door.told) == 1
+        assert "/nowhere/at/all" in door.told[0]
 
 
 # --- the door ----------------------------------------------------------------------------------------------------

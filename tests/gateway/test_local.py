@@ -45,6 +45,13 @@ def test_a_mistake_is_told_on_entering() -> None:
         pass
 
 
+def test_the_sound_it_keeps_is_so_many_megabytes() -> None:
+    with local_gateway("simulator", keep_sound=0) as url, connect_sync(f"{url}/realtime?model=gpt-realtime") as ws:
+        assert json.loads(ws.recv())["type"] == "session.created"
+    with pytest.raises(BadInput, match="megabytes"):
+        local_gateway("simulator", keep_sound=-1)
+
+
 def test_it_is_used_once() -> None:
     gateway = local_gateway("simulator")
     with gateway:

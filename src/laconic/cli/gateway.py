@@ -47,6 +47,7 @@ Keys of services are read from the environment. Without keys of its own (`laconi
 this machine alone and takes any key. Routes by model: see examples/gateway.toml.
 """
 _LAST_PORT = 65_535
+_KEEP_SOUND_MB = 64  # as a Gateway does by itself; said here so that --help need not load it
 
 
 def add_parser(commands: Commands) -> None:
@@ -69,6 +70,14 @@ def add_parser(commands: Commands) -> None:
     way.add_argument("--summary-model", help="text model that writes summaries")
     way.add_argument("--mind", default="facts", help="what the stand-in says: facts, small_talk, echo, or a .toml")
     way.add_argument("--rates", type=Path, metavar="FILE", help="your own prices (see `laconic rates`)")
+    way.add_argument(
+        "--keep-sound",
+        type=int,
+        default=_KEEP_SOUND_MB,
+        metavar="MB",
+        help="of what has left a session, in a temporary file of its own, for apps that retrieve it; 0: none "
+        "(default %(default)s)",
+    )
     books = parser.add_argument_group("the books")
     add_ledger_flag(books)
     books.add_argument("--no-ledger", action="store_true", help="keep no books: no ledger, no keys, no shared budgets")
@@ -146,6 +155,8 @@ def _default_service() -> str:
 
 
 def _check(args: argparse.Namespace) -> None:
+    from laconic.client.ring import ring
+
     if not 0 <= args.port <= _LAST_PORT:
         raise BadInput(f"--port must be from 0 (any free one) to {_LAST_PORT}, not {args.port}")
     if not 0 <= args.grace < float("inf"):
@@ -153,6 +164,7 @@ def _check(args: argparse.Namespace) -> None:
     for flag, most in (("--sessions", args.sessions), ("--sessions-per-key", args.sessions_per_key)):
         if most < 0:
             raise BadInput(f"{flag} is a number of sessions from 0 (any), not {most}")
+    ring(args.keep_sound)  # BadInput for what is no number of megabytes
     if args.no_ledger and args.ledger is not None:
         raise BadInput("--ledger and --no-ledger cannot both be meant; leave one out")
     if args.log_messages and args.log == "off":
@@ -197,6 +209,7 @@ async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> 
             sessions=args.sessions,
             sessions_per_key=args.sessions_per_key,
             learning=Learning(tell),
+            keep_sound=args.keep_sound,
             recordings=Recordings(args.record, tell) if args.record is not None else None,
             simulator=await open_things.enter_async_context(stand_in) if stand_in is not None else None,
         )

@@ -37,8 +37,10 @@ from laconic.client.chat_endpoints import chat_endpoint
 from laconic.client.desk import Desk
 from laconic.client.endpoints import Endpoint, provider
 from laconic.client.laws_file import load_laws
+from laconic.client.ring import KEEP_SOUND_MB, ring
 from laconic.client.summaries import Writer, written_by
 from laconic.errors import BadInput
+from laconic.keeping import Keep
 from laconic.memory import Memory, memory
 from laconic.rates import RateTable
 from laconic.session import Notice, Session
@@ -75,39 +77,40 @@ class Made:
     writer: Writer | None
 
 
-Making = Callable[[str, Mapping[str, str]], Made]
-"""Makes it for a connection to this address, dialled with these headers."""
+Making = Callable[[str, Mapping[str, str], int | None], Made]
+"""Makes it for a connection to this address, dialled with these headers, that takes messages of so many bytes at most;
+None: of any."""
 
 
 @overload
 def attach(
     connection: ClientConnection, *, memory: str | Memory = ..., budget: Budget | str | None = ...,
     model: str | None = ..., rates: RateTable | None = ..., summary_model: str | None = ...,
-    on_notice: Callable[[Notice], None] | None = ..., lang: str = ...,
+    on_notice: Callable[[Notice], None] | None = ..., lang: str = ..., keep_sound: int = ...,
 ) -> AttachedClientConnection: ...  # fmt: skip
 @overload
 def attach(
     connection: SyncClientConnection, *, memory: str | Memory = ..., budget: Budget | str | None = ...,
     model: str | None = ..., rates: RateTable | None = ..., summary_model: str | None = ...,
-    on_notice: Callable[[Notice], None] | None = ..., lang: str = ...,
+    on_notice: Callable[[Notice], None] | None = ..., lang: str = ..., keep_sound: int = ...,
 ) -> AttachedSyncClientConnection: ...  # fmt: skip
 @overload
 def attach(
     connection: AsyncRealtimeConnection, *, memory: str | Memory = ..., budget: Budget | str | None = ...,
     model: str | None = ..., rates: RateTable | None = ..., summary_model: str | None = ...,
-    on_notice: Callable[[Notice], None] | None = ..., lang: str = ...,
+    on_notice: Callable[[Notice], None] | None = ..., lang: str = ..., keep_sound: int = ...,
 ) -> AttachedAsyncRealtimeConnection: ...  # fmt: skip
 @overload
 def attach(
     connection: RealtimeConnection, *, memory: str | Memory = ..., budget: Budget | str | None = ...,
     model: str | None = ..., rates: RateTable | None = ..., summary_model: str | None = ...,
-    on_notice: Callable[[Notice], None] | None = ..., lang: str = ...,
+    on_notice: Callable[[Notice], None] | None = ..., lang: str = ..., keep_sound: int = ...,
 ) -> AttachedRealtimeConnection: ...  # fmt: skip
 @overload
 def attach(
     connection: ClientWebSocketResponse[Any], *, memory: str | Memory = ..., budget: Budget | str | None = ...,
     model: str | None = ..., rates: RateTable | None = ..., summary_model: str | None = ...,
-    on_notice: Callable[[Notice], None] | None = ..., lang: str = ...,
+    on_notice: Callable[[Notice], None] | None = ..., lang: str = ..., keep_sound: int = ...,
 ) -> AttachedClientWebSocketResponse: ...  # fmt: skip
 
 
@@ -121,6 +124,7 @@ def attach(
     summary_model: str | None = None,
     on_notice: Callable[[Notice], None] | None = None,
     lang: str = "en",
+    keep_sound: int = KEEP_SOUND_MB,
 ) -> Any:
     """The connection, with the engine under it, and `laconic` (an `Attached`) as one more attribute.
 
@@ -130,14 +134,15 @@ def attach(
     price list, where neither the address nor the service names it. `rates`: your own prices. `summary_model`: which
     text model writes summaries, over HTTP with the key of this connection and at its host (or as LACONIC_SUMMARY_URL,
     …_MODEL and …_KEY say); where there can be none, the session's own model writes them. `lang`: `en` or `ja`, in which
-    summaries are asked for. Raises BadInput for a connection that is none of those known, not open, or attached
-    already, and for a memory or budget that is none.
+    summaries are asked for. `keep_sound`: megabytes of a temporary file in which the sound and the images are kept of
+    what leaves the conversation, for programs that retrieve items; 0: none. Raises BadInput for a connection that is
+    none of those known, not open, or attached already, and for a memory, budget or number of megabytes that is none.
     """
 
-    def making(url: str, headers: Mapping[str, str]) -> Made:
+    def making(url: str, headers: Mapping[str, str], receives: int | None) -> Made:
         return make(
             url, headers, memory=memory, budget=budget, model=model, rates=rates, summary_model=summary_model,
-            on_notice=on_notice, lang=lang,
+            on_notice=on_notice, lang=lang, keep=ring(keep_sound, receives=receives),
         )  # fmt: skip
 
     if isinstance(getattr(connection, "laconic", None), Attached):
@@ -177,6 +182,7 @@ def make(
     summary_model: str | None,
     on_notice: Callable[[Notice], None] | None,
     lang: str,
+    keep: Keep | None = None,
 ) -> Made:
     """Session, desk and writer for a connection to `url`. BadInput for a memory or budget that is none."""
     parts = urlsplit(url)
@@ -194,6 +200,7 @@ def make(
         service=provider(url),
         summary_model=wrote or model or named,
         budget=Budget(limits=limits(budget), lang=lang) if isinstance(budget, str) else budget,
+        keep=keep,
     )
     return Made(Desk(session, url=url, model=model or named, on_notice=on_notice, lang=lang), writer)
 

@@ -23,6 +23,8 @@ __all__ = ["AttachedClientWebSocketResponse", "attach_aiohttp"]
 
 _OVER = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 _GONE = (ClientError, ConnectionError)
+_RECEIVES = 4 * 2**20
+"""Bytes of the largest message a connection takes unless it was told otherwise, which it keeps to itself."""
 
 
 class AttachedClientWebSocketResponse(ClientWebSocketResponse):  # pyright: ignore[reportMissingTypeArgument] # generic since 3.14
@@ -99,7 +101,7 @@ class AttachedClientWebSocketResponse(ClientWebSocketResponse):  # pyright: igno
 
 def attach_aiohttp(connection: Any, making: Making) -> AttachedClientWebSocketResponse:
     """The same object, attached."""
-    made = making(*_dialled(connection))
+    made = making(*_dialled(connection), _RECEIVES)
     known: type[Any] = type(connection)
     plain = known is ClientWebSocketResponse
     mixed = AttachedClientWebSocketResponse

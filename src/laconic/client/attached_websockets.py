@@ -137,7 +137,7 @@ class AttachedSyncClientConnection(SyncClientConnection):
 
 def attach_async(connection: ClientConnection, making: Making) -> AttachedClientConnection:
     """The same object, attached."""
-    made = making(*dialled(connection))
+    made = making(*dialled(connection), _receives(connection))
     attached = _changed(connection, AttachedClientConnection)
     attached._line = AsyncLine(  # pyright: ignore[reportPrivateUsage] # of our own class
         made.desk, attached.laconic_carries, gone=(ConnectionClosed,), writer=made.writer
@@ -148,7 +148,7 @@ def attach_async(connection: ClientConnection, making: Making) -> AttachedClient
 
 def attach_sync(connection: SyncClientConnection, making: Making) -> AttachedSyncClientConnection:
     """The same object, attached."""
-    made = making(*dialled(connection))
+    made = making(*dialled(connection), _receives(connection))
     attached = _changed(connection, AttachedSyncClientConnection)
     attached._line = ThreadLine(  # pyright: ignore[reportPrivateUsage] # of our own class
         made.desk, attached.laconic_carries, gone=(ConnectionClosed,), writer=made.writer
@@ -168,6 +168,13 @@ def dialled(connection: ClientConnection | SyncClientConnection) -> tuple[str, M
         secure = isinstance(connection.socket, ssl.SSLSocket)
     host = request.headers.get("Host", "")
     return f"{'wss' if secure else 'ws'}://{host}{request.path}", dict(request.headers.raw_items())
+
+
+def _receives(connection: ClientConnection | SyncClientConnection) -> int | None:
+    """Bytes of the largest message it takes: a larger one ends it. None: of any."""
+    protocol: Any = connection.protocol
+    bounds = (getattr(protocol, name, None) for name in ("max_message_size", "max_fragment_size", "max_size"))
+    return min((bound for bound in bounds if bound is not None), default=None)
 
 
 def _changed(connection: Any, to: Any) -> Any:

@@ -19,6 +19,7 @@ from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from types import TracebackType
 
+from laconic.client.ring import KEEP_SOUND_MB, ring
 from laconic.errors import BadInput
 
 __all__ = ["local_gateway"]
@@ -30,7 +31,8 @@ class local_gateway:  # noqa: N801 - used as a function, in `with` and in `async
     """A gateway for the length of a block; the block gets its base URL.
 
     `service`: `openai`, `azure`, `simulator` (no key, no bill) or an address. `model`: which to ask for there; None:
-    the one the app asks for. `memory`, `budget`: of each session. `env`: where keys are, `os.environ` if not given.
+    the one the app asks for. `memory`, `budget`: of each session. `keep_sound`: megabytes of each session's temporary
+    file with the sound of what has left it; 0: none. `env`: where keys are, `os.environ` if not given.
     Raises BadInput or NoKey on entering, before anything listens.
     """
 
@@ -43,6 +45,7 @@ class local_gateway:  # noqa: N801 - used as a function, in `with` and in `async
         memory: str = "auto",
         budget: str | None = None,
         summary_model: str | None = None,
+        keep_sound: int = KEEP_SOUND_MB,
         env: Mapping[str, str] | None = None,
     ) -> None:
         if find_spec("aiohttp") is None:
@@ -57,6 +60,8 @@ class local_gateway:  # noqa: N801 - used as a function, in `with` and in `async
             budget=budget,
             summary_model=summary_model,
         )
+        ring(keep_sound)  # BadInput before anything listens
+        self._keep_sound = keep_sound
         self._env = os.environ if env is None else env
         self._thread: threading.Thread | None = None
         self._listening: Future[str] = Future()
@@ -105,7 +110,9 @@ class local_gateway:  # noqa: N801 - used as a function, in `with` and in `async
         async with AsyncExitStack() as open_things:
             simulator = await open_things.enter_async_context(standing_in()) if routes.wants_simulator else None
             learning = Learning(lambda line: None)  # nobody listens here; what cannot be kept is learned again
-            gateway = Gateway(routes, env=self._env, simulator=simulator, learning=learning)
+            gateway = Gateway(
+                routes, env=self._env, simulator=simulator, learning=learning, keep_sound=self._keep_sound
+            )
             port = await open_things.enter_async_context(gateway.listening(_HOST, 0))
             self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
             self._listening.set_result(f"ws://{_HOST}:{port}/v1")

@@ -25,6 +25,7 @@ from aiohttp import ClientSession, web
 
 from laconic.client.chat_endpoints import ChatEndpoint
 from laconic.client.endpoints import Endpoint, provider
+from laconic.client.ring import KEEP_SOUND_MB, ring
 from laconic.errors import LaconicError, Refused
 from laconic.gateway.admission import Admission, Guest
 from laconic.gateway.asked import BETA_PATHS, PATHS, Asked, asked, in_time, keys_offered, same_origin
@@ -43,7 +44,7 @@ from laconic.gateway.routes import Route, Routes
 from laconic.gateway.seats import Seats
 from laconic.gateway.secrets import HEADER_BYTES, Secrets, preset
 from laconic.gateway.sockets import Closed, Socket, WebSocket, sendable
-from laconic.gateway.upstream import connect, dialler
+from laconic.gateway.upstream import MOST_BYTES, connect, dialler
 from laconic.laws import Laws
 from laconic.rates import RateTable, load
 from laconic.session import Session
@@ -82,7 +83,8 @@ class Gateway:
     the stand-in is, if a route leads there. `ping_s`: how often an app is asked whether it is still there; it has half
     as long to answer. `recordings`: where sessions are recorded, `tell` takes lines for the
     gateway's owner, `eyes` look on. `sessions` at once, `sessions_per_key` with one key; 0: as many as come.
-    `learning`: where what is learned of services is kept; None: nowhere.
+    `learning`: where what is learned of services is kept; None: nowhere. `keep_sound`: megabytes of each session's
+    temporary file with the sound of what has left it; 0: none.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Gateway:
         sessions: int = _SESSIONS,
         sessions_per_key: int = 0,
         learning: Learning | None = None,
+        keep_sound: int = KEEP_SOUND_MB,
     ) -> None:
         self._routes = routes
         self._env = env
@@ -118,6 +121,8 @@ class Gateway:
         self._call_doors: CallDoors | None = None
         self._seats = Seats(sessions, sessions_per_key)
         self._learning = learning
+        self._keep_sound = keep_sound
+        self._not_kept: set[str] = set()  # why, each told once
 
     # --- a port ----------------------------------------------------------------------------------------------
 
@@ -389,7 +394,13 @@ class Gateway:
             service=provider(there.url),
             summary_model=chat.model if chat is not None else there.model,
             budget=route.allowed(guest.key.session_budget if guest.key is not None else (), visit.share.units),
+            keep=ring(self._keep_sound, receives=MOST_BYTES, tell=self._cannot_keep),
         )
+
+    def _cannot_keep(self, why: str) -> None:
+        if why not in self._not_kept:
+            self._not_kept.add(why)
+            self._tell(why)
 
     def _pump(
         self,

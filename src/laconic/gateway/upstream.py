@@ -22,9 +22,9 @@ from laconic import __version__
 from laconic.client.endpoints import Endpoint
 from laconic.errors import LaconicError, Refused, Unreachable
 
-__all__ = ["connect", "dialler"]
+__all__ = ["MOST_BYTES", "connect", "dialler"]
 
-_MOST_BYTES = 32 * 2**20
+MOST_BYTES = 32 * 2**20
 """Of one message. An item retrieved with its sound is the largest; an append may hold 15 MiB, so a reply may too."""
 _PING_S = 20.0
 _DIAL_S = 15.0
@@ -44,7 +44,7 @@ async def connect(dialler: ClientSession, there: Endpoint) -> ClientWebSocketRes
                 there.url,
                 headers=dict(there.headers),
                 compress=0,
-                max_msg_size=_MOST_BYTES,
+                max_msg_size=MOST_BYTES,
                 heartbeat=_PING_S,
                 autoclose=False,
                 decode_text=False,
