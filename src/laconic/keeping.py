@@ -23,7 +23,6 @@ from typing import Any, Protocol, cast
 
 from laconic import events as ev
 from laconic.conversation import Conversation
-from laconic.errors import LaconicError
 from laconic.items import Part, Wire
 
 __all__ = ["Keep", "Keeping", "NotKept"]
@@ -40,7 +39,7 @@ _ASKED_AT_ONCE = 256
 """Items of which the app's unanswered questions are counted at most; services exist that never answer."""
 
 
-class NotKept(LaconicError):
+class NotKept(Exception):
     """Something could not be kept, or not be read again, and nothing more will be."""
 
 
@@ -234,7 +233,7 @@ class Keeping:
     def _fail(self, error: NotKept) -> None:
         if self._works:
             self._works = False
-            self._tell(error.sentence)
+            self._tell(str(error))
 
     def cut(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """The app has cut a reply: of what is kept, no more than this is given."""
