@@ -14,7 +14,7 @@ from laconic.view import View
 from laconic.written import dialogue, note
 
 Wire = dict[str, Any]
-ADDED, DONE = "conversation.item.added", "conversation.item.done"
+ADDED, DONE, DELETED = (f"conversation.item.{what}" for what in ("added", "done", "deleted"))
 KEPT = object()
 
 
@@ -348,3 +348,18 @@ def test_there_are_gaps_once_something_left_that_the_app_believes_in() -> None:
     assert desk.view.gaps
     desk.view.left("b")
     assert desk.view.gaps
+
+
+def test_what_is_lost_is_passed_over_until_it_is_here_again() -> None:
+    desk = Desk()
+    for item_id in "abc":
+        desk.enters(item_id)
+    assert desk.view.survivor_before("c") == "b"
+    desk.says(DELETED, ours=True, item_id="b")
+    desk.view.lost("b")
+    assert desk.view.survivor_before("c") == "a"
+    desk.enters("b", "a")
+    assert desk.view.survivor_before("c") == "b"
+    desk.says(DELETED, item_id="b")
+    assert desk.view.survivor_before("c") == "a"
+    assert desk.view.survivor_before("a") is None

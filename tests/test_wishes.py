@@ -12,7 +12,7 @@ import pytest
 from noted import SAID, Noted, noted
 from playbook import Placeholder, Playbook, app, call, counter, notice, service, to_app, to_service, wait
 
-from laconic.session import EditFailed, Forgot, Session, ToService
+from laconic.session import EditFailed, Forgot, Session, ToApp, ToService
 
 Wire = dict[str, Any]
 SESSION: Wire = {"type": "realtime", "model": "gpt-realtime", "audio": {"input": {"turn_detection": None}}}
@@ -241,11 +241,12 @@ def test_behind_what_is_gone_is_behind_its_nearest_surviving_predecessor_or_at_t
     assert book
 
 
-def test_a_surviving_predecessor_is_not_looked_for_through_a_whole_talk() -> None:
+def test_the_nearest_that_is_left_is_found_however_far_and_what_is_lost_is_passed_once() -> None:
+    """2,000 items of which the first and the last are left, and an app that writes behind the others ever again."""
     session = Session(memory="last:1", ids=counter())
     session.from_service(json.dumps({"type": "session.created", "session": SESSION}), 0.0)
     session.pin("i0")
-    for n in range(400):
+    for n in range(2_000):
         previous = f"i{n - 1}" if n else None
         added = {"type": ADDED, "item": text_item(f"i{n}"), "previous_item_id": previous}
         session.from_service(json.dumps(added), float(n))
@@ -253,12 +254,50 @@ def test_a_surviving_predecessor_is_not_looked_for_through_a_whole_talk() -> Non
             if isinstance(action, ToService):
                 gone = json.loads(action.raw)["item_id"]
                 session.from_service(json.dumps({"type": DELETED, "item_id": gone}), float(n))
-    assert [item.id for item in session.conversation] == ["i0", "i399"]
-    for near_or_far, asked in (("i200", "i0"), ("i390", "root")):
-        create = {"type": CREATE, "item": new(f"behind_{near_or_far}"), "previous_item_id": near_or_far}
-        session.from_app(json.dumps(create), 400.0)
-        sent = [json.loads(action.raw) for action in session.actions() if isinstance(action, ToService)]
-        assert [event["previous_item_id"] for event in sent] == [asked]
+    assert [item.id for item in session.conversation] == ["i0", "i1999"]
+    looked: list[str] = []
+    standing = session.wishes._standing  # pyright: ignore[reportPrivateUsage]
+    holder = standing.holder
+    standing.holder = lambda item_id: looked.append(item_id) or holder(item_id)  # pyright: ignore[reportAttributeAccessIssue]
+    order = [f"i{n}" for n in range(2_000)]
+    for n in range(1_000):
+        if n % 100 == 0:
+            session.pin(f"new{n}")  # some of what is written among them stays
+        far = order[1 + n * 37 % 1_998]
+        before = order[: order.index(far) + 1]
+        nearest = next(one for one in reversed(before) if one in session.conversation)
+        create = {"type": CREATE, "item": new(f"new{n}"), "previous_item_id": far}
+        session.from_app(json.dumps(create), 2_000.0)
+        [sent] = [json.loads(action.raw) for action in session.actions() if isinstance(action, ToService)]
+        assert sent["previous_item_id"] == nearest
+        added = {"type": ADDED, "item": new(f"new{n}"), "previous_item_id": nearest}
+        session.from_service(json.dumps(added), 2_000.0)
+        order.insert(len(before), f"new{n}")
+        for action in session.actions():
+            if isinstance(action, ToApp):
+                assert json.loads(action.raw)["previous_item_id"] == far
+            elif isinstance(action, ToService):
+                gone = json.loads(action.raw)["item_id"]
+                session.from_service(json.dumps({"type": DELETED, "item_id": gone}), 2_000.0)
+    assert len(looked) < 5_000
+
+
+def test_what_the_app_is_just_deleting_is_not_the_nearest_that_is_left() -> None:
+    book = Playbook(Session(memory="last:1", ids=counter())) >> service("session.created", session=SESSION)
+    book = book >> call("two are pinned", lambda session, now: (session.pin("o"), session.pin("p"), None)[2])
+    for item_id, previous in (("o", None), ("p", "o"), ("a", "p"), ("b", "a")):
+        book = book >> service(ADDED, item=text_item(item_id), previous_item_id=previous)
+    (
+        book := book
+        << to_service(DELETE, item_id="a")
+        >> service(DELETED, hidden=True, item_id="a")
+        << notice(Forgot, item_id="a")
+        >> app(DELETE, item_id="p")
+        << to_service(DELETE, item_id="p")
+        >> app(CREATE, item=new(), previous_item_id="a")
+        << to_service(CREATE, item=new(), previous_item_id="o")
+    )
+    assert book
 
 
 def test_an_item_without_a_name_gets_one_where_it_has_to_be_recognised() -> None:

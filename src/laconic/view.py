@@ -22,6 +22,7 @@ from laconic.conversation import Conversation
 from laconic.items import Item
 from laconic.order import Order
 from laconic.standing import Standing
+from laconic.survivors import Survivors
 
 __all__ = ["View"]
 
@@ -34,6 +35,7 @@ class View:
     def __init__(self, mirror: Conversation, standing: Standing) -> None:
         self._mirror, self._standing = mirror, standing
         self._items = Order()
+        self._survivors = Survivors()
         self._places: dict[str, tuple[str, str]] = {}  # by item to come: where the app wants it, and where we asked for
         self._generated: set[str] = set()  # items that a response is still making
         self._second_has_null: bool | None = None
@@ -64,6 +66,14 @@ class View:
         item = self._items.neighbours(item_id)[0] if item_id is not None else None
         return item.id if item is not None else None
 
+    def survivor_before(self, item_id: str) -> str | None:
+        """The last item before this one that is not known to be `lost`, in O(log n)."""
+        return self._survivors.before(item_id)
+
+    def lost(self, item_id: str) -> None:
+        """The service holds neither an item nor a note of it, and never will again."""
+        self._survivors.mark(item_id, False)
+
     def vanished(self, item_id: str) -> bool:
         """Whether the app believes in an item that the service does not hold."""
         return item_id in self._items and item_id not in self._mirror
@@ -79,6 +89,7 @@ class View:
     def remove(self, item_id: str) -> None:
         """The app was told that an item is deleted."""
         self._items.remove(item_id)
+        self._survivors.remove(item_id)
         self._generated.discard(item_id)
         self.removed(item_id)
 
@@ -140,8 +151,11 @@ class View:
         before, after = self._mirror.neighbours(item_id)
         if item_id not in self._items:
             self._items.place(item, self._place(item_id, before, after, said))
+            self._survivors.place(item_id, self.before(item_id))
             if item.in_progress:
                 self._generated.add(item_id)
+        else:
+            self._survivors.mark(item_id, True)  # it may be here again
         if said is msgspec.UNSET or (said is None and before is not None):
             return said
         return self.before(item_id)
