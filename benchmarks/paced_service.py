@@ -3,7 +3,7 @@
 The stand-in listens and speaks, which costs a hundred times what a relay does; to measure a relay the far end must be
 nearly free. So everything here is a script: each turn of the caller enters and is written down, each reply is pieces
 of sound at their pace, closed with a usage. Items can be created and deleted, since a gateway that remembers in
-writing does both. Every piece bears the moment of its sending in its `event_id`; those of the caller are read.
+writing does both, and retrieved, with two seconds of sound, as it is before it is deleted. Every piece bears the moment of its sending in its `event_id`; those of the caller are read.
 
 A `response.create` with `metadata: {"flood": N}` gets N pieces of sound as fast as they are taken.
 """
@@ -25,6 +25,8 @@ __all__ = ["APPEND", "INTERVAL_S", "PacedService", "sent_at"]
 INTERVAL_S = 0.05
 _SOUND = b64encode(bytes(3_600)).decode()
 """75 ms of sound: 4,800 characters, so that a message is about 5 kB."""
+_KEPT = b64encode(bytes(96_000)).decode()
+"""Two seconds of sound: what an item is retrieved with."""
 APPEND = '{"type":"input_audio_buffer.append","event_id":"%s","audio":"' + _SOUND + '"}'
 """A piece of the caller's sound; its event id says when it was sent."""
 _EXCHANGE_S = 8.0
@@ -107,6 +109,14 @@ class PacedService:
                 with suppress(ValueError):
                     call.items.remove(event["item_id"])
                 await call.say("conversation.item.deleted", item_id=event["item_id"])
+            case "conversation.item.retrieve" if event["item_id"] in call.items:
+                part = {"type": "input_audio", "transcript": "what is it", "audio": _KEPT, "format": "pcm16"}
+                item = {"id": event["item_id"], "type": "message", "role": "user", "content": [part]}
+                await call.say("conversation.item.retrieved", item={"object": "realtime.item", **item})
+            case "conversation.item.retrieve":
+                missing = f"Error retrieving item: the item with id '{event['item_id']}' does not exist."
+                error = {"type": "invalid_request_error", "code": "item_retrieve_invalid_item_id", "message": missing}
+                await call.say("error", error={**error, "param": None, "event_id": event.get("event_id")})
             case "response.create":
                 flood = (event.get("response", {}).get("metadata") or {}).get("flood")
                 if flood:
