@@ -2,8 +2,9 @@
 
 The stand-in listens and speaks, which costs a hundred times what a relay does; to measure a relay the far end must be
 nearly free. So everything here is a script: each turn of the caller enters and is written down, each reply is pieces
-of sound at their pace, closed with a usage. Items can be created and deleted, since a gateway that remembers in
-writing does both, and retrieved, with two seconds of sound, as it is before it is deleted. Every piece bears the moment of its sending in its `event_id`; those of the caller are read.
+of sound at their pace, closed with a usage. Items can be created, deleted, and retrieved with two seconds of sound,
+since a gateway that remembers in writing does all three. Every piece bears the moment of its sending in its `event_id`;
+those of the caller are read.
 
 A `response.create` with `metadata: {"flood": N}` gets N pieces of sound as fast as they are taken.
 """
