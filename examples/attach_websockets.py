@@ -41,4 +41,6 @@ async def main(url: str) -> None:
         print(f"{connection.laconic.meter.total}; {connection.laconic.why()}")
 
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 asyncio.run(main(sys.argv[1]))

@@ -25,6 +25,8 @@ def speak(connection: ClientConnection, sentence: int) -> None:
         time.sleep(PAUSE_S)
 
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 key = {"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'any')}"}
 with connect(sys.argv[1], additional_headers=key) as connection:
     connection = laconic.attach(connection, memory="last:5", budget="$2")  # 2

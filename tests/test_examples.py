@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import runpy
 import sys
 from pathlib import Path
 
@@ -48,6 +49,14 @@ def parts() -> Parts:
 
 def test_every_example_of_attach_is_run_here() -> None:
     assert {path.name for path in EXAMPLES.glob("attach_*.py")} == {*WRITTEN, *SPOKEN}
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+def test_whoever_names_no_address_is_told_how(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [name])
+    monkeypatch.syspath_prepend(EXAMPLES)
+    with pytest.raises(SystemExit, match=f"python examples/{name} wss://"):
+        runpy.run_path(str(EXAMPLES / name))
 
 
 @pytest.mark.slow
