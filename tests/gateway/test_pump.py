@@ -603,6 +603,37 @@ async def test_a_summary_that_comes_as_the_session_ends_is_paid_for_all_the_same
     assert "summary" in [row.kind for row in books.rows]
 
 
+async def test_rows_that_wait_longer_than_the_end_of_a_session_are_written_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The database is slow, and a reply and a summary wait for it."""
+    monkeypatch.setattr("laconic.gateway.pump._SETTLE_S", 0.05)
+    books, asked, wanted = Slow(), asyncio.Event(), asyncio.Event()
+    books.allowed.set()
+
+    async def write(text: str, max_tokens: int) -> Summary:
+        asked.set()
+        await wanted.wait()
+        return Summary("They greet each other.", Usage(text_in=40, text_out=8), "gpt-5.4-nano")
+
+    sitting = Sitting(memory="summary:20:5", books=books, writer=write)
+    for n in range(1, 6):
+        sitting.exchange(n, "Yes, and more of it, and more, and ever more.")
+        await settled()
+    await asked.wait()
+    books.allowed.clear()
+    sitting.exchange(6)
+    await settled()
+    wanted.set()
+    await settled()
+    sitting.app.ends(1000)
+    await until(lambda: sitting.service.closed)
+    await asyncio.sleep(0.1)
+    books.allowed.set()
+    await sitting.over()
+    assert sorted(row.kind for row in books.rows) == [*["reply"] * 6, "session", "summary"]
+
+
 async def test_a_flood_is_ended_with_1008() -> None:
     sitting = Sitting(bounds=Bounds(messages_s=10, burst=50))
     sitting.app.says(*[APPEND] * 60)

@@ -25,7 +25,7 @@ from laconic.actions import Lease, Notice
 from laconic.client.summaries import Summaries, Writer
 from laconic.errors import LaconicError
 from laconic.events import Raw
-from laconic.gateway.books import NO_BOOKS, UNLIMITED, Allowance, Books
+from laconic.gateway.books import NO_BOOKS, UNLIMITED, Allowance, Books, Row
 from laconic.gateway.relay import Batch, Relay
 from laconic.gateway.sockets import Closed, Socket, sendable
 
@@ -128,6 +128,7 @@ class Pump:
         self._watch = watch
         self._to_app, self._to_service = _Lane(app), _Lane(service)
         self._behind = 0  # batches that wait for the ledger, in order
+        self._left: list[Row] = []  # of those whose turn did not come before the end
         self._writing = asyncio.Lock()
         self._stirred = asyncio.Event()
         self._moved = asyncio.Event()  # something was carried out since somebody asked
@@ -169,7 +170,7 @@ class Pump:
             rows = self._relay.drain(self._now()).rows  # a summary's, that came when nobody was left to take it
             last = self._relay.end(self._now())
             if last is not None:
-                await self._books.write([*rows, last])
+                await self._books.write([*self._left, *rows, last])
             await self._allowance.close(lost=self._relay.reserve)
 
     async def _written(self) -> None:
@@ -295,6 +296,9 @@ class Pump:
                 if batch.rows:
                     await self._books.write(batch.rows, reserve=self._relay.reserve)
                 self._to_app.put(batch.to_app)
+        except asyncio.CancelledError:
+            self._left += batch.rows  # a row that was written after all is not written twice
+            raise
         finally:
             self._behind -= 1
 
