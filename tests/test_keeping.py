@@ -368,6 +368,23 @@ def test_a_deletion_tried_again_asks_for_nothing_again_and_is_waited_for_as_long
     assert given_back(book, said(audio=LONG), 4)
 
 
+def test_while_sound_is_on_its_way_answers_to_the_apps_questions_are_waited_for_longer_too() -> None:
+    (
+        book := second(kept(Shelf()))
+        << to_service(RETRIEVE, item_id="c", event_id="ours_4")
+        << to_service(DELETE, item_id="c", event_id="ours_5")
+        >> app(RETRIEVE, item_id="a")
+        << to_service(RETRIEVE, item_id="a", event_id="ours_6")
+        >> wait(5.1)
+        >> service(RETRIEVED, hidden=True, item=said("c"))
+        >> service(DELETED, hidden=True, item_id="c")
+        << notice(Forgot)
+        >> refused("ours_6")
+        << to_app(RETRIEVED, item=said(audio=LONG, format="pcm16"))
+    )
+    assert book
+
+
 def test_what_a_refused_deletion_leaves_may_be_cut_and_leave_late() -> None:
     keep = Shelf()
     error = {"code": "busy", "message": "not now, a", "event_id": "ours_2"}

@@ -156,12 +156,12 @@ class Session:
             self._remembering.standing,
             self._remembering.edits,
             self._owed,
+            self._keeping,
             ids=ids,
             send=lambda event: self._actions.append(ToService(text(event))),
             remove=self._remembering.remove,
             restore=self._remembering.restore,
             spell=text,
-            cut=self._keeping.cut,
         )
         self._remembering.disputed = self.wishes.disputed
         unbound = lambda: self._limiting.account is None and not self.wishes.waiting  # noqa: E731

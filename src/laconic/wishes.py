@@ -24,6 +24,7 @@ from laconic.conversation import Conversation
 from laconic.edits import Edits
 from laconic.folding import line
 from laconic.items import Item, Wire
+from laconic.keeping import Keeping
 from laconic.owed import Answer, Owed
 from laconic.playback import heard_words
 from laconic.rejections import Rejection
@@ -39,8 +40,7 @@ class Wishes:
     """Messages of the app, on their way to the service.
 
     `send` sends a message of ours that is no edit; `remove` deletes a note of ours and `restore` writes an item of ours
-    behind another, both at this time in seconds. `spell` writes a message. `cut`: a vanished item is cut, in this part,
-    at this millisecond.
+    behind another, both at this time in seconds. `spell` writes a message.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class Wishes:
         standing: Standing,
         edits: Edits,
         owed: Owed,
+        keeping: Keeping,
         *,
         ids: Callable[[], str],
         send: Callable[[Wire], None],
         remove: Callable[[str, float], None],
         restore: Callable[[Wire, str, float], None],
         spell: Callable[[Wire], str],
-        cut: Callable[[str, int, int], None],
     ) -> None:
         self._view, self._mirror, self._standing, self._edits, self._owed = view, mirror, standing, edits, owed
         self._ids, self._send, self._remove, self._restore, self._spell = ids, send, remove, restore, spell
-        self._cut = cut
+        self._keeping = keeping
         self._waiting: deque[Message] = deque()
         self._deleted: set[str] = set()  # by the app, which the answer has still to be given
 
@@ -139,7 +139,7 @@ class Wishes:
         question: Wire = {"type": event.type, "item_id": about or event.item_id}
         if isinstance(event, ev.ConversationItemTruncate):
             question |= {"content_index": event.content_index, "audio_end_ms": event.audio_end_ms}
-        asked = self._owed.ask(question, Answer(answer, then), now)
+        asked = self._owed.ask(question, Answer(answer, then), now + self._keeping.transfer_s)
         if asked is not None:
             self._send(asked)
 
@@ -174,7 +174,7 @@ class Wishes:
             at = {"content_index": event.content_index, "audio_end_ms": event.audio_end_ms}
             item.parts[event.content_index].audio_ms = event.audio_end_ms
             item.parts[event.content_index].text = None
-            cut = partial(self._cut, item.id, event.content_index, event.audio_end_ms)
+            cut = partial(self._keeping.cut, item.id, event.content_index, event.audio_end_ms)
             self._answer(event, {"type": "conversation.item.truncated", "item_id": item.id, **at}, now, then=cut)
         for note_id in empty:
             self._remove(note_id, now)
