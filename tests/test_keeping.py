@@ -414,6 +414,17 @@ def test_what_may_be_too_large_for_the_connection_is_not_asked_for(largest: int,
     assert (book << to_service(RETRIEVE) if asks else book) << to_service(DELETE)
 
 
+@pytest.mark.parametrize(("minutes", "asks"), [(5, True), (10, False)])
+def test_a_turn_of_many_pieces_may_be_too_large_for_any_connection(minutes: int, asks: bool) -> None:
+    mirror = Conversation()
+    mirror.read(_event(ADDED, item=said(role="user"))[1])
+    [item] = mirror
+    item.parts[0].audio_ms = minutes * 60_000
+    keeping = Keeping(Shelf(2**25), mirror, ids=counter(), tell=print)
+    keeping.known = ["a"]
+    assert (keeping.ask("a") is not None) is asks
+
+
 @pytest.mark.parametrize(("largest", "asks"), [(2**24, True), (2**20, False)])
 def test_sound_of_unknown_length_is_asked_for_where_anything_fits(largest: int, asks: bool) -> None:
     book = entering(Shelf(largest), said(role="user"))

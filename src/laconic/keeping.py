@@ -32,7 +32,8 @@ _BYTES_PER_MS = {"pcm16": 48.0, "g711_ulaw": 8.0, "g711_alaw": 8.0}
 _FRAME = 64 * 1024
 """Bytes of a message beside its sound and images."""
 _ROOMY = 2**24
-"""A connection that takes messages of so many bytes takes any item: services take 15 MiB in one message at most."""
+"""A connection that takes messages of so many bytes is trusted with an item of unknown size: what comes in one message
+has 15 MiB at most."""
 _SLOW = 250_000
 """Bytes a second that come at least: a live conversation in sound takes a quarter of that each way."""
 _ASKED_AT_ONCE = 256
@@ -126,7 +127,7 @@ class Keeping:
         assert self._keep is not None
         largest = self._keep.largest
         known = all(size is not None for size in sizes)
-        return largest >= _ROOMY or (known and 1.2 * sum(filter(None, sizes)) + _FRAME <= largest)
+        return (known or largest >= _ROOMY) and 1.2 * sum(filter(None, sizes)) + _FRAME <= largest
 
     def _size(self, part: Part) -> float | None:
         """Bytes of a part as it will come; None if nobody knows. With what comes before and after a user's speech,
