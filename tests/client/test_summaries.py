@@ -140,6 +140,22 @@ async def test_when_the_talk_is_over_nobody_waits_for_a_summary() -> None:
     assert desk.memory.got == []
 
 
+async def test_one_that_is_being_written_may_be_waited_for_since_it_will_be_billed() -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(text: str, max_tokens: int) -> Summary:
+        begun.set()
+        await go.wait()
+        return Summary("Late.", USAGE, "gpt-5.4-nano")
+
+    desk = Desk(slow)
+    desk.ask()
+    await begun.wait()
+    asyncio.get_running_loop().call_later(0.01, go.set)
+    await desk.summaries.close(5.0)
+    assert len(desk.charged()) == 1
+
+
 async def test_a_mistake_in_a_writer_comes_out() -> None:
     async def broken(text: str, max_tokens: int) -> Summary:
         raise ZeroDivisionError

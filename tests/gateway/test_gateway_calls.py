@@ -593,6 +593,26 @@ async def test_who_comes_late_or_says_too_much_is_let_go() -> None:
     assert late.closed == 1001
 
 
+async def test_who_joined_and_does_not_read_is_let_go_and_the_call_goes_on() -> None:
+    """Its sound does, anyhow, and what it costs has to be counted."""
+
+    class Deaf(App):
+        async def send(self, raw: Any) -> None:
+            await asyncio.Event().wait()
+
+    sideline, deaf, app = Sideline(taken_s=0.01), Deaf(), App()
+    joining = asyncio.create_task(sideline.join(deaf))
+    staying = asyncio.create_task(sideline.join(app))
+    await asyncio.sleep(0)
+    await asyncio.wait_for(sideline.send(STARTED), 1)
+    await asyncio.wait_for(joining, 1)
+    assert (deaf.closed, app.closed) == (1008, None)
+    await sideline.send(STOPPED)
+    assert len(app.heard) == 2
+    await sideline.close(1000, "")
+    await staying
+
+
 async def test_a_mistake_of_ours_is_no_goodbye() -> None:
     class Broken(App):
         async def recv(self) -> bytes:

@@ -59,8 +59,10 @@ class Summaries:
         self._session.summarise_inside(asked.id, instructions, self._now())
         self._done()
 
-    async def close(self) -> None:
-        """The talk is over: what is not there yet is not wanted any more."""
+    async def close(self, patience_s: float = 0.0) -> None:
+        """The talk is over: what is not there yet is not wanted any more. It is waited for so long, for its bill."""
+        if patience_s and self.busy:
+            await asyncio.wait(self._tasks, timeout=patience_s)
         for task in self._tasks:
             task.cancel()
         for result in await asyncio.gather(*self._tasks, return_exceptions=True):

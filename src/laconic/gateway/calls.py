@@ -45,6 +45,8 @@ _HEARD_S = 30.0
 """How long a call may last after its session has ended, so that a goodbye is heard to its end."""
 _ASK: Wire = {"type": "session.update", "event_id": "laconic_settings", "session": {"type": "realtime"}}
 """A sideband is not greeted (recorded). An update that changes nothing is answered with all settings."""
+_TAKEN_S = 5.0
+"""How long an app that joined may take to take a message. The sound of the call is not held back meanwhile."""
 _WAITING = 64
 """Messages of apps that joined, which wait for the session."""
 
@@ -55,10 +57,11 @@ Serve = Callable[[Socket, Dial], Awaitable[None]]
 
 
 class Sideline:
-    """The app's side of a call: nobody, or those who joined from the side. The session ends with neither."""
+    """The app's side of a call: nobody, or those who joined from the side. The session ends with neither; nobody who
+    joined and does not read shall keep it from going on."""
 
-    def __init__(self, *, heard_s: float = _HEARD_S) -> None:
-        self._heard_s = heard_s
+    def __init__(self, *, heard_s: float = _HEARD_S, taken_s: float = _TAKEN_S) -> None:
+        self._heard_s, self._taken_s = heard_s, taken_s
         self.refusal: ev.Error | None = None
         """The last error the session told of: why it never began, if it did not."""
         self._joined: dict[Socket, asyncio.Task[None]] = {}
@@ -82,6 +85,8 @@ class Sideline:
             reading.cancel()
         if self._closed is not None:
             await self._gone.wait()  # whoever leaves this would cut the goodbye short
+        elif reading.cancelled():
+            await app.close(1008, "too slow")
         if not reading.cancelled():
             reading.result()  # a mistake of ours must not pass for a goodbye
 
@@ -111,8 +116,13 @@ class Sideline:
                 self.refusal = error
             case _:
                 pass
-        for app in list(self._joined):
-            await app.send(raw)
+        for app, reading in list(self._joined.items()):
+            try:
+                async with asyncio.timeout(self._taken_s):
+                    await app.send(raw)
+            except TimeoutError:
+                self._joined.pop(app, None)
+                reading.cancel()
 
     def lost(self) -> None:
         """The service has ended the session: whatever was being said is heard or not, nobody will tell."""

@@ -166,7 +166,7 @@ class Pump:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._summaries.close()
+            await self._summaries.close(_SETTLE_S)
             rows = self._relay.drain(self._now()).rows  # a summary's, that came when nobody was left to take it
             last = self._relay.end(self._now())
             if last is not None:
