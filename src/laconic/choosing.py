@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from laconic.alternatives import Alternatives
 from laconic.errors import BadInput
@@ -68,6 +69,19 @@ def forecast(
     """
     if rates is None or not rates.priced:
         return {}
+    return dict(_reckoned(tuple(names), laws, rates, summary_rates, typical, summary_tokens))
+
+
+@lru_cache(maxsize=64)
+def _reckoned(
+    names: tuple[str, ...],
+    laws: Laws,
+    rates: Rates,
+    summary_rates: Rates | None,
+    typical: Typical,
+    summary_tokens: int | None,
+) -> dict[str, int]:
+    """Kept, because all sessions of a process begin alike, and often at the same moment."""
     imagined = Alternatives(laws, rates, memories=names, summary_rates=summary_rates, summary_tokens=summary_tokens)
     imagined.configured(typical.instructions)
     words = " ".join(["word"] * typical.user_words)
