@@ -613,6 +613,31 @@ async def test_who_joined_and_does_not_read_is_let_go_and_the_call_goes_on() -> 
     await staying
 
 
+async def test_all_who_joined_hear_everything_in_the_same_order() -> None:
+    """Though one of them is slow, and two at a time speak."""
+
+    taken = asyncio.Event()
+
+    class Slow(App):
+        async def send(self, raw: Any) -> None:
+            await super().send(raw)
+            if raw == STARTED:
+                await taken.wait()
+
+    sideline, slow, app = Sideline(), Slow(), App()
+    joining = [asyncio.create_task(sideline.join(one)) for one in (slow, app)]
+    await asyncio.sleep(0)
+    later = asyncio.create_task(sideline.send(STARTED))
+    await asyncio.sleep(0)
+    sooner = asyncio.create_task(sideline.send(STOPPED))
+    await asyncio.sleep(0)
+    taken.set()
+    await asyncio.gather(later, sooner)
+    assert slow.heard == app.heard == [STARTED, STOPPED]
+    await sideline.close(1000, "")
+    await asyncio.gather(*joining)
+
+
 async def test_a_mistake_of_ours_is_no_goodbye() -> None:
     class Broken(App):
         async def recv(self) -> bytes:

@@ -62,6 +62,7 @@ class Sideline:
 
     def __init__(self, *, heard_s: float = _HEARD_S, taken_s: float = _TAKEN_S) -> None:
         self._heard_s, self._taken_s = heard_s, taken_s
+        self._pen = asyncio.Lock()  # whoever is slow must not get two messages in another order
         self.refusal: ev.Error | None = None
         """The last error the session told of: why it never began, if it did not."""
         self._joined: dict[Socket, asyncio.Task[None]] = {}
@@ -116,13 +117,14 @@ class Sideline:
                 self.refusal = error
             case _:
                 pass
-        for app, reading in list(self._joined.items()):
-            try:
-                async with asyncio.timeout(self._taken_s):
-                    await app.send(raw)
-            except TimeoutError:
-                self._joined.pop(app, None)
-                reading.cancel()
+        async with self._pen:
+            for app, reading in list(self._joined.items()):
+                try:
+                    async with asyncio.timeout(self._taken_s):
+                        await app.send(raw)
+                except TimeoutError:
+                    self._joined.pop(app, None)
+                    reading.cancel()
 
     def lost(self) -> None:
         """The service has ended the session: whatever was being said is heard or not, nobody will tell."""

@@ -94,7 +94,7 @@ class _Lane:
         return self.flush()
 
     async def flush(self) -> None:
-        """Send what waits here; returns when all of it has been taken."""
+        """Send what waits here. Sockets keep the order, so nobody has to wait for another who flushes."""
         while self._waiting:
             await self._socket.send(self._waiting.popleft())
 

@@ -40,8 +40,8 @@ class Socket(Protocol):
         ...
 
     async def send(self, raw: Raw) -> None:
-        """Send it, and wait while the other side does not read. A connection that has ended takes it and forgets it:
-        `recv` tells of that."""
+        """Send it, and wait while the other side does not read. Messages arrive in the order of the calls, though one
+        begins while another waits. A connection that has ended takes it and forgets it: `recv` tells of that."""
         ...
 
     async def close(self, code: int, reason: str) -> None:
