@@ -124,6 +124,7 @@ class Sitting:
         ack_timeout_s: float = 5.0,
         budget: Budget | None = None,
         allowance: Allowance = UNLIMITED,
+        now: Callable[[], float] | None = None,
     ) -> None:
         ids = count(1)
         self.app, self.service = Wire(), Wire()
@@ -144,7 +145,7 @@ class Sitting:
             bounds=bounds,
             writer=writer,
             allowance=allowance,
-            now=asyncio.get_running_loop().time,
+            now=now or asyncio.get_running_loop().time,
             watch=self.noticed.extend,
         )
         self.run = asyncio.create_task(self.pump.run())
@@ -403,21 +404,27 @@ async def test_where_nothing_is_left_nothing_is_sent() -> None:
 
 async def test_what_is_left_of_a_share_is_given_back_once_the_budget_has_ended() -> None:
     """Though the app stays; not before, and not where time is shared, which goes on."""
-    purse = Purse((10, True))
-    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
-    await until(lambda: sitting.app.sent)
-    assert not purse.closed
-    sitting.app.says({"type": "response.create"})
-    await until(lambda: purse.closed == 1)
-    assert sitting.app.closed is None
-    await sitting.end()
-    clock = Purse((10, True))
+    purse, clock = Purse((10, True)), Purse((10, True))
     clock.units = frozenset({"nanodollars", "ms"})
-    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=clock)
-    sitting.app.says({"type": "response.create"})
-    await until(lambda: "error" in sitting.app.names)
+    both = [Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=one) for one in (clock, purse)]
+    await settled()
+    assert not purse.closed
+    for sitting in both:
+        sitting.app.says({"type": "response.create"})
+    await until(lambda: purse.closed == 1)
     await settled()
     assert not clock.closed
+    for sitting in both:
+        assert sitting.app.closed is None
+        await sitting.end()
+
+
+async def test_nobody_has_to_stir_for_that() -> None:
+    """Where the budget ends with something the app says, nothing else may happen for an hour."""
+    purse = Purse((10, True))
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
+    sitting.app.says({"type": "response.create"})
+    await until(lambda: purse.closed == 1)
     await sitting.end()
 
 
@@ -579,10 +586,9 @@ async def test_an_app_that_hangs_up_pays_for_the_writing_down_of_what_it_said() 
     assert [row.kind for row in books.rows] == ["transcription", "session"]
 
 
-async def test_a_summary_that_comes_as_the_session_ends_is_paid_for_all_the_same() -> None:
-    """The service takes no edits any more, so nobody carries on what the summary brings."""
-    books, asked, wanted = Slow(), asyncio.Event(), asyncio.Event()
-    books.allowed.set()
+async def being_summed_up(books: Books, wanted: asyncio.Event) -> Sitting:
+    """A talk of five exchanges whose summary is being written, until it is `wanted`."""
+    asked = asyncio.Event()
 
     async def write(text: str, max_tokens: int) -> Summary:
         asked.set()
@@ -594,6 +600,14 @@ async def test_a_summary_that_comes_as_the_session_ends_is_paid_for_all_the_same
         sitting.exchange(n, "Yes, and more of it, and more, and ever more.")
         await settled()
     await asked.wait()
+    return sitting
+
+
+async def test_a_summary_that_comes_as_the_session_ends_is_paid_for_all_the_same() -> None:
+    """The service takes no edits any more, so nobody carries on what the summary brings."""
+    books, wanted = Slow(), asyncio.Event()
+    books.allowed.set()
+    sitting = await being_summed_up(books, wanted)
     sitting.service.open.clear()
     sitting.app.says({"type": "conversation.item.delete", "item_id": "item_u5"})
     sitting.pump.leave(1001, "")
@@ -608,19 +622,9 @@ async def test_rows_that_wait_longer_than_the_end_of_a_session_are_written_all_t
 ) -> None:
     """The database is slow, and a reply and a summary wait for it."""
     monkeypatch.setattr("laconic.gateway.pump._SETTLE_S", 0.05)
-    books, asked, wanted = Slow(), asyncio.Event(), asyncio.Event()
+    books, wanted = Slow(), asyncio.Event()
     books.allowed.set()
-
-    async def write(text: str, max_tokens: int) -> Summary:
-        asked.set()
-        await wanted.wait()
-        return Summary("They greet each other.", Usage(text_in=40, text_out=8), "gpt-5.4-nano")
-
-    sitting = Sitting(memory="summary:20:5", books=books, writer=write)
-    for n in range(1, 6):
-        sitting.exchange(n, "Yes, and more of it, and more, and ever more.")
-        await settled()
-    await asked.wait()
+    sitting = await being_summed_up(books, wanted)
     books.allowed.clear()
     sitting.exchange(6)
     await settled()
@@ -652,12 +656,18 @@ async def test_so_is_more_than_anybody_can_say() -> None:
 
 
 async def test_time_makes_room_again() -> None:
-    sitting = Sitting(bounds=Bounds(messages_s=1_000, burst=5, bytes_s=1e6, burst_bytes=10**6))
-    for said in range(10, 40, 10):
+    """And no more than may be said at once, however much of it has passed."""
+    clock = [0.0]
+    bounds = Bounds(messages_s=10, burst=5, bytes_s=1e6, burst_bytes=10**6, idle_s=0)
+    sitting = Sitting(bounds=bounds, now=lambda: clock[0])
+    for said in (5, 10):
         sitting.app.says(*[APPEND] * 5)
-        await until(lambda said=said: len(sitting.service.sent) == said // 2)
-        await asyncio.sleep(0.02)
-    await sitting.end()
+        await until(lambda said=said: len(sitting.service.sent) == said)
+        clock[0] += 3_600
+    sitting.app.says(*[APPEND] * 10)
+    await sitting.over()
+    assert sitting.app.closed == (1008, "too many messages")
+    assert len(sitting.service.sent) < 20
 
 
 async def test_idle_sockets_are_ended_with_1001() -> None:

@@ -122,7 +122,7 @@ class Pump:
         self._books = books
         self._allowance = allowance
         self._leasing: set[asyncio.Task[None]] = set()
-        self._given_back = False
+        self._given_back = "ms" in allowance.units  # time goes on for as long as the app stays
         self._bounds = bounds or Bounds()
         self._now = now
         self._watch = watch
@@ -284,7 +284,7 @@ class Pump:
             self._watch(batch.notices)
         due = self._relay.deadline
         sooner = due is not None and (self._awake_at is None or due < self._awake_at)
-        if sooner or (self._leaving is not None and self._relay.quiet and not self._behind):
+        if sooner or self._to_give_back or (self._leaving is not None and self._relay.quiet and not self._behind):
             self._stirred.set()
         if self._settled is not None and self._relay.settled:
             self._settled.set()
@@ -310,11 +310,14 @@ class Pump:
         self._relay.session.leased(wanted.unit, granted, self._now(), last=last)
         self._stirred.set()
 
-    async def _give_back(self) -> None:
-        """Once the budget has ended, what is left of the share is for others, however long the app stays; but time,
-        which goes on."""
+    @property
+    def _to_give_back(self) -> bool:
+        """Whether the budget has ended and what is left of the share is for others, however long the app stays."""
         done = self._relay.spent and not self._behind and not self._leasing and not self._summaries.busy
-        if done and not self._given_back and "ms" not in self._allowance.units:
+        return done and not self._given_back
+
+    async def _give_back(self) -> None:
+        if self._to_give_back:
             self._given_back = True
             with suppress(LaconicError):  # it is tried again when the session ends, and that tells
                 await self._allowance.close()
