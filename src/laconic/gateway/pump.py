@@ -308,7 +308,6 @@ class Pump:
         with suppress(LaconicError):  # the rows' writing fails too, and tells
             granted, last = await self._allowance.lease(wanted.unit, wanted.amount, reserve=self._relay.reserve)
         self._relay.session.leased(wanted.unit, granted, self._now(), last=last)
-        self._stirred.set()
 
     @property
     def _to_give_back(self) -> bool:
@@ -325,6 +324,7 @@ class Pump:
     def _leased(self, task: asyncio.Task[None]) -> None:
         """A lease was answered. Where a mistake of ours kept it from being, the session would wait for ever."""
         self._leasing.discard(task)
+        self._stirred.set()
         if not task.cancelled() and task.exception() is not None and not self._over.done():
             ending = _ending(task)
             assert ending is not None
