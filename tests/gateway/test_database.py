@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import pytest
 
 from laconic.errors import BadInput, Unreachable
@@ -104,6 +107,25 @@ async def test_several_may_open_new_books_at_once(books_url: str) -> None:
             return await rates(database)
 
     assert await asyncio.gather(*(look() for _ in range(4))) == [[]] * 4
+
+
+async def test_a_new_file_somebody_writes_to_just_now_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite refuses to write ahead while another writes, at once: whoever is refused waits for the writer's end."""
+    writer = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    fetch = aiosqlite.Connection.execute_fetchall
+
+    async def spied(connection: aiosqlite.Connection, sql: str, args: Any = ()) -> Any:
+        if sql.startswith("BEGIN") and writer.in_transaction:
+            writer.execute("COMMIT")
+        return await fetch(connection, sql, args)
+
+    monkeypatch.setattr(aiosqlite.Connection, "execute_fetchall", spied)
+    async with open_database(f"sqlite:///{tmp_path / 'ledger.db'}") as database, database.reading() as transaction:
+        assert await transaction.fetch("PRAGMA journal_mode") == [("wal",)]
+    writer.close()
 
 
 async def test_a_sqlite_ledger_waits_for_the_disk(tmp_path: Path) -> None:

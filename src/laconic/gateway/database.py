@@ -153,14 +153,32 @@ async def _sqlite(path: Path) -> AsyncGenerator[Database, None]:
         connection = await aiosqlite.connect(path, isolation_level=None)
     try:
         with _told(where, (sqlite3.Error,)):
-            for setting in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", "synchronous=FULL"):
-                await connection.execute_fetchall(f"PRAGMA {setting}")
+            await connection.execute_fetchall(f"PRAGMA busy_timeout={_BUSY_MS}")
+            await _write_ahead(connection)
+            await connection.execute_fetchall("PRAGMA synchronous=FULL")
         database = _Sqlite(connection, where)
         async with database.writing() as transaction:
             await _migrate(transaction, "sqlite", where)
         yield database
     finally:
         await connection.close()
+
+
+async def _write_ahead(connection: Any) -> None:
+    """Have the file write ahead (WAL).
+
+    A file that does not yet refuses the change at once, whatever the busy_timeout, while somebody else writes to it
+    (seen with SQLite 3.40: four who open one new file at the same moment). To begin writing does wait for them.
+    """
+    while True:
+        try:
+            await connection.execute_fetchall("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+        await connection.execute_fetchall("BEGIN IMMEDIATE")
+        await connection.execute_fetchall("COMMIT")
 
 
 # --- PostgreSQL ----------------------------------------------------------------------------------------------
