@@ -29,7 +29,7 @@ from paced_service import APPEND, INTERVAL_S, PacedService, sent_at
 _Socket = ClientWebSocketResponse[Literal[False]]  # gives bytes for text
 ROOT = Path(__file__).resolve().parents[1]
 LITELLM = "litellm[proxy]==1.106.2"
-VARIANTS = ("direct", "bare", "everything", "auto", "litellm")
+VARIANTS = ("direct", "splice", "bare", "everything", "auto", "litellm")
 KEY = "sk-benchmark"
 IDLE = 100
 FLOOD, FLOODED = 4_000, 8
@@ -43,7 +43,8 @@ anything between. Variants take turns within each round; the median of the round
 CPU: the process's own time over a run of 50 sessions, by session-hour. Peak: {FLOODED} sessions are sent {FLOOD:,}
 messages each as fast as they are taken, and speak meanwhile. Connect: until the first message, one after another.
 Memory: resident, before the first session and by each of {IDLE} silent ones.
-direct: nothing between. bare: frames copied by the WebSocket library our gateway uses, on the same event loop
+direct: nothing between. splice: bytes copied by the event loop, which knows nothing of WebSockets: nothing in Python
+can add less. bare: frames copied by the WebSocket library our gateway uses, on the same event loop
 (uvloop where it is installed). everything, auto: our gateway with that memory, ledger on. litellm: {LITELLM}
 with one model and no database.
 Machines are noisy: read ratios, and the spread of the rounds (--json has each).
@@ -151,8 +152,10 @@ def between(name: str, port: int, upstream: str, folder: Path) -> Generator[Betw
     if name == "direct":
         yield Between(upstream)
         return
-    if name == "bare":
+    if name in ("bare", "splice"):
         command = [sys.executable, str(ROOT / "benchmarks" / "bare_relay.py"), str(port), upstream]
+        if name == "splice":
+            command.insert(2, "--splice")
         with _process(command, url, core, 20) as found:
             yield found
         return
