@@ -442,7 +442,7 @@ async def test_a_mistake_of_ours_leaves_no_connection_to_a_service(monkeypatch: 
     async def broken(*_: Any) -> Any:
         raise KeyError("something nobody thought of")
 
-    monkeypatch.setattr("laconic.gateway.server.preset", broken)
+    monkeypatch.setattr("laconic.gateway.serving.preset", broken)
     async with service(waiting) as address, open_door(address) as door, door.connect() as ws:
         _, code, _ = await closing(ws)
         assert code == 1011

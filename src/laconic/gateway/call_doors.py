@@ -9,12 +9,12 @@ from typing import Protocol
 from aiohttp import web
 
 from laconic import events as ev
-from laconic.client.endpoints import Endpoint
 from laconic.errors import LaconicError
 from laconic.gateway.admission import Guest
 from laconic.gateway.asked import Asked, asked, in_time
 from laconic.gateway.calls import CALL_ID, Answer, Calls, Dial, offered
 from laconic.gateway.pump import error_event
+from laconic.gateway.serving import Serving
 from laconic.gateway.sockets import Socket
 from laconic.items import Wire
 
@@ -31,14 +31,6 @@ class House(Protocol):
         """Who this is, or the refusal."""
         ...
 
-    async def serve(self, app: Socket, wants: Asked, guest: Guest, dial: Dial) -> None:
-        """A session, from beginning to end."""
-        ...
-
-    def endpoint(self, model: str | None) -> Endpoint | None:
-        """Where this model is served; None for one that is not. Raises LaconicError."""
-        ...
-
     def allows(self, request: web.Request) -> str | None:
         """The origin of another page, if it may use the gateway."""
         ...
@@ -47,8 +39,9 @@ class House(Protocol):
 class CallDoors:
     """See the module."""
 
-    def __init__(self, house: House, calls: Calls) -> None:
+    def __init__(self, house: House, calls: Calls, serving: Serving) -> None:
         self._house = house
+        self._serving = serving
         self._calls = calls
 
     def add_to(self, application: web.Application) -> None:
@@ -127,7 +120,7 @@ class CallDoors:
         bare = replace(guest, grant=None)  # its settings are in the call already
 
         async def serve(app: Socket, dial: Dial) -> None:
-            await self._house.serve(app, wants, bare, dial)
+            await self._serving.serve(app, wants, bare, dial)
 
         kept = "?webrtcfilter=on" if request.query.get("webrtcfilter") == "on" else ""  # Azure: what a browser may see
         answer = await self._calls.begin(serve, key=_key(guest), offer=offer, session=settings, taken=taken, query=kept)
@@ -147,7 +140,7 @@ class CallDoors:
             call, model = self._calls.find(call_id, _key(guest)), request.query.get("model")
             if call is None and guest.key is not None and not guest.key.allows(model or ""):
                 raise KeyError(call_id)  # whoever may use some models only has to say that it is one of them
-            there = call.there if call is not None else self._house.endpoint(model)
+            there = call.there if call is not None else self._serving.endpoint(model)
             if there is None or not CALL_ID.fullmatch(call_id):
                 raise KeyError(call_id)
             body, kind = await in_time(request.read()), request.headers.get("Content-Type", "")
