@@ -73,6 +73,7 @@ def checked(args: argparse.Namespace, env: Mapping[str, str]) -> Iterator[Check]
     yield checks.extra("voice", needed=True)
     yield checks.extra("simulator", needed=True)
     yield checks.extra("screen", needed=False)
+    yield checks.extra("gateway", needed=False)
     yield tried(_DEVICES, _devices)
     if args.levels:
         yield tried(Text("microphone level", "マイクの音量"), lambda: microphone_level(args.input))

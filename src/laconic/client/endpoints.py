@@ -152,9 +152,9 @@ def _openai(model: str | None, dialect: Dialect | None, env: Mapping[str, str]) 
     if key is None:
         raise NoKey(
             "OPENAI_API_KEY is not set; set it to a key from platform.openai.com, "
-            "or talk to the stand-in with --service simulator",
+            "or name simulator as the service: the stand-in needs none",
             ja="OPENAI_API_KEY が設定されていません。platform.openai.com のキーを設定するか、"
-            "--service simulator で代役サービスと話してください。",
+            "サービスに simulator(キーの要らない代役)を指定してください。",
         )
     base = _socket_url(env.get("OPENAI_BASE_URL") or "https://api.openai.com/v1", "OPENAI_BASE_URL")
     if not urlsplit(base).path.endswith("/realtime"):
