@@ -2,6 +2,7 @@
 
     with laconic.local_gateway(service="openai", memory="auto", budget="$2") as url:
         client = AsyncOpenAI(websocket_base_url=url)      # url is ws://127.0.0.1:PORT/v1
+        websockets.connect(f"{url}/realtime?model=gpt-realtime-2.1")  # who adds no path of its own has to
 
 It listens on a free port of this machine alone, in a thread with a loop of its own, so that it runs beside programs
 that are asynchronous and such that are not, and a busy loop of theirs does not hold up the sound. Any key opens it;
