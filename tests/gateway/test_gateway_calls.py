@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -197,6 +197,27 @@ async def test_two_apps_may_join_a_call() -> None:
             await two.send_json({"type": "response.create"})
             assert len(await hear(one, "response.done")) >= 5
             assert len(await hear(two, "response.done")) >= 5
+
+
+async def test_a_call_is_not_joined_by_any_number() -> None:
+    async with to_standin("Fine.") as (app, _), AsyncExitStack() as on_it:
+        call_id = await app.call()
+
+        async def answer() -> str:
+            """What the next who comes is told when it asks for something."""
+            async with app.side(call_id) as ws:
+                await ws.send_json({"type": "conversation.item.delete", "item_id": "nothing"})
+                return (await hear(ws, "error"))[-1]["error"]["message"]
+
+        first = [await on_it.enter_async_context(app.side(call_id)) for _ in range(8)]
+        for ws in first:  # when all are answered, all have arrived
+            await ws.send_json({"type": "conversation.item.delete", "item_id": "nothing"})
+            await hear(ws, "error")
+        assert await answer() == "Too many have joined this call."
+        await first[0].close()
+        async with asyncio.timeout(10):
+            while "joined" in await answer():  # until the gateway has noticed that one has left
+                pass
 
 
 async def test_when_the_call_ends_so_does_who_joined_it() -> None:

@@ -13,7 +13,7 @@ from laconic.errors import LaconicError
 from laconic.gateway.admission import Guest
 from laconic.gateway.asked import Asked, asked, in_time
 from laconic.gateway.calls import CALL_ID, Answer, Calls, Dial, offered
-from laconic.gateway.pump import error_event
+from laconic.gateway.refusing import turn_away
 from laconic.gateway.serving import Serving
 from laconic.gateway.sockets import Socket
 from laconic.items import Wire
@@ -62,10 +62,11 @@ class CallDoors:
         try:
             call = self._calls.find(call_id, _key(guest))
         except KeyError:
-            await app.send(error_event("invalid_request_error", "invalid_value", f"No call '{call_id}' is running."))
-            await app.close(3000, "invalid_request_error.invalid_value")
+            await turn_away(app, "invalid_value", f"No call '{call_id}' is running.")
             return True
-        if call is not None:
+        if call is not None and call.sideline.full:
+            await turn_away(app, "rate_limit_exceeded", "Too many have joined this call.")
+        elif call is not None:
             await call.sideline.join(app)
         return call is not None
 

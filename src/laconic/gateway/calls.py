@@ -49,6 +49,8 @@ _TAKEN_S = 5.0
 """How long an app that joined may take to take a message. The sound of the call is not held back meanwhile."""
 _WAITING = 64
 """Messages of apps that joined, which wait for the session."""
+_JOINED_AT_MOST = 8
+"""Apps that may be on a call at once. It has one seat, however many of them there are."""
 
 Dial = Callable[[Endpoint], Awaitable[Socket]]
 """Connects to the service a route leads to. Raises LaconicError."""
@@ -72,6 +74,11 @@ class Sideline:
         self._asked = True
         self._sounding = False
         self._silent = asyncio.Event()
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody else may join."""
+        return len(self._joined) >= _JOINED_AT_MOST
 
     async def join(self, app: Socket) -> None:
         """An app joins from the side, until it leaves or the session ends."""
