@@ -16,14 +16,15 @@ from aiohttp import ClientSession, ClientWebSocketResponse, FormData, web
 from simulator.doubles import quiet, say
 from simulator.on_a_port import standing_in
 
+from laconic.client.endpoints import endpoint
 from laconic.gateway.admission import Admission
-from laconic.gateway.calls import Sideline
+from laconic.gateway.calls import Answer, Calls, Dial, Sideline
 from laconic.gateway.keys import Key
 from laconic.gateway.office import Office, open_office
 from laconic.gateway.routes import Route, Routes
 from laconic.gateway.secrets import Secrets
 from laconic.gateway.server import Gateway
-from laconic.gateway.sockets import Closed
+from laconic.gateway.sockets import Closed, Socket
 from laconic.rates import load
 from laconic.simulator.server import StandIn
 
@@ -457,6 +458,26 @@ async def test_a_telephone_call_that_waits_is_taken_and_joined() -> None:
         )
         assert status == 200
         assert service.asked[1][0::2] == ("/v1/realtime/calls/rtc_sip/refer", b'{"target_uri":"tel:+1"}')
+
+
+async def test_a_call_whose_session_ends_as_it_begins_is_forgotten() -> None:
+    """Its app has not been answered yet, and hanging up takes a moment, too."""
+    async with elsewhere() as service, ClientSession() as http:
+        service.answers["calls"] = created()
+        there = endpoint(f"ws://127.0.0.1:{service.port}/v1/realtime", env={"LACONIC_API_KEY": "none"})
+        calls = Calls(http)
+
+        async def serve(app: Any, dial: Dial) -> None:
+            sockets.append(await dial(there))
+
+        sockets: list[Socket] = []
+        answer = await calls.begin(serve, key=None, offer="v=0", session={})
+        assert isinstance(answer, Answer)
+        assert answer.status == 201
+        await calls.close()
+        await sockets[0].close(1000, "")
+        assert service.asked[-1][0].endswith("/rtc_1/hangup")
+        assert calls.find("rtc_1", None) is None
 
 
 async def test_a_call_made_elsewhere_may_be_turned_down_or_hung_up() -> None:

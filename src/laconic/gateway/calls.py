@@ -300,9 +300,11 @@ class Calls:
         try:
             await serve(call.sideline, call.dial)
         finally:
-            if call.id is not None:
-                self._known.pop(call.id, None)
-            await call.hang_up()
+            try:
+                await call.hang_up()
+            finally:  # last, so that `begin` cannot make it known after it was forgotten
+                if call.id is not None:
+                    self._known.pop(call.id, None)
 
     def find(self, call_id: str, key: str | None) -> Call | None:
         """The call of ours with this id, for whoever has the key it was made with. Raises KeyError for anybody else;
