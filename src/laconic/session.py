@@ -54,6 +54,7 @@ from laconic.laws import Laws
 from laconic.limiting import Limiting
 from laconic.memory import Memory
 from laconic.memory import memory as read_memory
+from laconic.outstanding import Outstanding
 from laconic.owed import Owed
 from laconic.passing import Passing
 from laconic.rates import RateTable, load
@@ -115,6 +116,8 @@ class Session:
     ) -> None:
         self.conversation = Conversation()
         self.exchanges = Exchanges()
+        self.outstanding = Outstanding(self.conversation)
+        """What the service has yet to bill."""
         self.unknown_events = 0
         self.errors = 0
         self.ended = False
@@ -223,6 +226,7 @@ class Session:
         entering = event.item.get("id", "") if isinstance(event, ev.ConversationItemAdded) else ""
         entering = "" if entering in self.conversation else entering
         item = self.conversation.get(outcome.edit.item_id) if outcome is not None else None
+        self.outstanding.read(event, now)
         self.conversation.read(event)
         if not hidden and (told := self._limiting.shown(raw, event)) is not None:
             self._actions.append(ToApp(*self._view.tell(told, event if told is raw else ev.read(told))))
@@ -264,6 +268,7 @@ class Session:
         if allowed is None:
             return
         self.conversation.said(event)
+        self.outstanding.said(event, now)
         self._remembering.asked(event, now)
         self._counting.said(event)
         self._keeping.said(raw, event)
@@ -274,6 +279,7 @@ class Session:
         """Ask the service for a response."""
         event = ev.read(raw)
         self._counting.said(event)
+        self.outstanding.said(event, now)
         if not isinstance(event, ev.ResponseCreate) or (event.response or {}).get("conversation") != "none":
             self._expect_response(now)
         self._actions.append(ToService(self._spelled(raw, event)))
@@ -320,6 +326,7 @@ class Session:
         self._remembering.expire(now)
         self._owed.expire(now)
         self._asides.expire(now)
+        self.outstanding.expire(now)
         if self._awaited_until is not None and self._awaited_until <= now:
             self._awaited_until = None
         self._limiting.tick(now)
@@ -372,7 +379,7 @@ class Session:
         """When to call `tick` next; None if there is nothing to wait for."""
         if self.ended:
             return None
-        parts = (self._remembering, self._owed, self._asides, self._limiting)
+        parts = (self._remembering, self._owed, self._asides, self._limiting, self.outstanding)
         waits = (self._awaited_until, *(part.deadline for part in parts))
         return min((wait for wait in waits if wait is not None), default=None)
 

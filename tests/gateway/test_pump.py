@@ -224,6 +224,7 @@ async def settled() -> None:
 async def test_messages_pass_both_ways_in_order() -> None:
     sitting = Sitting()
     sitting.app.says(APPEND, {"type": "input_audio_buffer.commit"}, {"type": "response.create"})
+    await until(lambda: "response.create" in sitting.service.names)
     sitting.exchange(1)
     await until(lambda: "response.done" in sitting.app.names)
     assert sitting.service.names == ["input_audio_buffer.append", "input_audio_buffer.commit", "response.create"]
@@ -339,7 +340,7 @@ async def test_what_an_app_is_answered_waits_for_the_books_too() -> None:
     sitting = Sitting(books=books)
     sitting.exchange(1)
     await settled()
-    sitting.app.says({"type": "response.create"}, APPEND)
+    sitting.app.says({"type": "response.cancel"}, APPEND)
     await until(lambda: len(sitting.service.sent) == 2)
     assert "response.done" not in sitting.app.names
     books.allowed.set()
@@ -534,6 +535,126 @@ async def test_an_app_that_hangs_up_in_a_reply_pays_for_it() -> None:
     assert sitting.service.closed == (1000, "")
 
 
+VOICE = {"turn_detection": {"type": "server_vad", "create_response": True}}
+TRANSCRIBED = {"transcription": {"model": "gpt-4o-transcribe"}}
+
+
+def updated(hearing: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "session.updated",
+        "session": {"type": "realtime", "model": "gpt-realtime", "audio": {"input": hearing}},
+    }
+
+
+def committed(n: int) -> list[dict[str, Any]]:
+    """What was said aloud becomes an item."""
+    item = {"id": f"item_u{n}", "type": "message", "role": "user", "content": [{"type": "input_audio"}]}
+    return [
+        {"type": "input_audio_buffer.committed", "item_id": f"item_u{n}", "previous_item_id": None},
+        {"type": "conversation.item.added", "item": item, "previous_item_id": None},
+    ]
+
+
+@pytest.mark.parametrize("budget", [None, "$2"])
+async def test_an_app_that_hangs_up_before_its_reply_has_begun_pays_for_it(budget: str | None) -> None:
+    """It has asked for one, and the service has not said a word yet: what is on the way is cancelled when it comes."""
+    books = Slow()
+    books.allowed.set()
+    sitting = Sitting(books=books, budget=None if budget is None else Budget(limits=limits(budget)))
+    await until(lambda: sitting.app.sent)
+    sitting.app.says({"type": "response.create"})
+    sitting.app.ends(1001)
+    await until(lambda: "response.create" in sitting.service.names)
+    await settled()
+    assert sitting.service.closed is None
+    sitting.service.says(*begun(1))
+    await until(lambda: "response.cancel" in sitting.service.names)
+    await settled()
+    assert sitting.service.closed is None
+    sitting.service.says(*done(1, status="cancelled"))
+    await sitting.over()
+    assert [(row.kind, row.status) for row in books.rows] == [("reply", "cancelled"), ("session", "completed")]
+    assert sitting.service.names == ["response.create", "response.cancel"]
+    assert sitting.service.closed == (1000, "")
+
+
+@pytest.mark.parametrize("budget", [None, "$2"])
+async def test_so_does_one_that_hangs_up_before_its_turn_is_answered(budget: str | None) -> None:
+    """The service has heard the end of a turn, and answers turns by itself."""
+    books = Slow()
+    books.allowed.set()
+    sitting = Sitting(books=books, budget=None if budget is None else Budget(limits=limits(budget)))
+    sitting.service.says(
+        updated(VOICE),
+        {"type": "input_audio_buffer.speech_started", "item_id": "item_u1", "audio_start_ms": 0},
+        {"type": "input_audio_buffer.speech_stopped", "item_id": "item_u1", "audio_end_ms": 900},
+    )
+    await until(lambda: "input_audio_buffer.speech_stopped" in sitting.app.names)
+    sitting.app.ends(1001)
+    await settled()
+    assert sitting.service.closed is None
+    sitting.service.says(*committed(1), *begun(1))
+    await until(lambda: "response.cancel" in sitting.service.names)
+    sitting.service.says(*done(1, status="cancelled"))
+    await sitting.over()
+    assert [row.kind for row in books.rows] == ["reply", "session"]
+
+
+async def test_what_an_app_has_made_beside_the_conversation_is_cancelled_by_its_name() -> None:
+    """Without one a service cancels what it is saying."""
+    books = Slow()
+    books.allowed.set()
+    sitting = Sitting(books=books)
+    response = {"id": "resp_9", "status": "in_progress", "output": [], "conversation_id": None}
+    sitting.service.says({"type": "response.created", "response": response})
+    await until(lambda: "response.created" in sitting.app.names)
+    sitting.app.ends(1001)
+    await until(lambda: sitting.service.sent)
+    assert sitting.service.sent == [{"type": "response.cancel", "response_id": "resp_9"}]
+    sitting.service.says({"type": "response.done", "response": {**response, "status": "cancelled"}})
+    await sitting.over()
+    assert [row.kind for row in books.rows] == ["out_of_band", "session"]
+
+
+async def test_a_reply_that_is_refused_keeps_nobody() -> None:
+    sitting = Sitting()
+    await until(lambda: sitting.app.sent)
+    sitting.app.says({"type": "response.create", "event_id": "mine"})
+    sitting.app.ends(1001)
+    await until(lambda: sitting.service.sent)
+    sitting.service.says({"type": "error", "error": {"code": "rate_limit", "message": "No.", "event_id": "mine"}})
+    await sitting.over()
+    assert sitting.service.names == ["response.create"]
+
+
+async def test_a_service_that_answers_nothing_keeps_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("laconic.gateway.pump._SETTLE_S", 0.05)
+    sitting = Sitting()
+    await until(lambda: sitting.app.sent)
+    sitting.app.says({"type": "response.create"})
+    sitting.app.ends(1001)
+    await sitting.over()
+    assert sitting.service.closed == (1000, "")
+
+
+async def test_nothing_is_summed_up_for_an_app_that_has_gone() -> None:
+    """Though the memory would have had it done, once the last reply is over."""
+    asked: list[str] = []
+
+    async def write(text: str, max_tokens: int) -> Summary:
+        asked.append(text)
+        return Summary("They greet each other.", Usage(text_in=40, text_out=8), "gpt-5.4-nano")
+
+    sitting = Sitting(memory="summary:20:5", writer=write)
+    sitting.service.says(*written(1), *begun(1))
+    await until(lambda: "response.created" in sitting.app.names)
+    sitting.app.ends(1001)
+    await until(lambda: "response.cancel" in sitting.service.names)
+    sitting.service.says(*done(1, "Yes, and more of it, and more, and ever more."))
+    await sitting.over()
+    assert asked == []
+
+
 @pytest.mark.parametrize("side", ["app", "service"])
 async def test_what_a_service_never_reports_stays_taken_from_what_is_shared(
     side: str, monkeypatch: pytest.MonkeyPatch
@@ -559,26 +680,27 @@ async def test_what_was_reported_is_not_taken_twice() -> None:
     assert purse.lost == {"nanodollars": 0, "tokens": 0}
 
 
-async def test_an_app_that_hangs_up_pays_for_the_writing_down_of_what_it_said() -> None:
-    """Nothing is being answered, but a bill is on the way."""
+@pytest.mark.parametrize("budget", [None, "$2"])
+@pytest.mark.parametrize("heard", [True, False])
+async def test_an_app_that_hangs_up_pays_for_the_writing_down_of_what_it_said(heard: bool, budget: str | None) -> None:
+    """Nothing is being answered, but a bill is on the way; whether or not the service has already taken the sound."""
     books = Slow()
     books.allowed.set()
-    sitting = Sitting(books=books, budget=Budget(limits=limits("$2")))
-    transcription = {"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}}
-    settings = {"type": "realtime", "model": "gpt-realtime", **transcription}
-    sitting.service.says({"type": "session.updated", "session": settings})
+    sitting = Sitting(books=books, budget=None if budget is None else Budget(limits=limits(budget)))
+    sitting.service.says(updated(TRANSCRIBED))
     await until(lambda: "session.updated" in sitting.app.names)
     sitting.app.says({**APPEND, "audio": "A" * 64_000}, {"type": "input_audio_buffer.commit"})
     await until(lambda: "input_audio_buffer.commit" in sitting.service.names)
-    item = {"id": "item_u1", "type": "message", "role": "user", "content": [{"type": "input_audio"}]}
-    sitting.service.says(
-        {"type": "input_audio_buffer.committed", "item_id": "item_u1", "previous_item_id": None},
-        {"type": "conversation.item.added", "item": item, "previous_item_id": None},
-    )
-    await until(lambda: "conversation.item.added" in sitting.app.names)
+    if heard:
+        sitting.service.says(*committed(1))
+        await until(lambda: "conversation.item.added" in sitting.app.names)
     sitting.app.ends(1001)
     await settled()
     assert sitting.service.closed is None
+    if not heard:
+        sitting.service.says(*committed(1))
+        await settled()
+        assert sitting.service.closed is None
     usage = {"type": "tokens", "input_tokens": 10, "output_tokens": 2, "total_tokens": 12}
     done = {"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_u1", "usage": usage}
     sitting.service.says({**done, "transcript": "Hm?", "content_index": 0})

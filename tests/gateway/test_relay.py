@@ -82,7 +82,7 @@ class Joined:
             self.passed_on += 1
             self._to_service.append(raw)
         else:
-            self._carry(self.relay.from_app(raw, self.now))
+            self.carry(self.relay.from_app(raw, self.now))
         self.move()
 
     def write(self, text: str) -> None:
@@ -112,19 +112,19 @@ class Joined:
                     self.passed_on += 1
                     self.told.append(json.loads(raw))
                 else:
-                    self._carry(self.relay.from_service(raw, self.now))
+                    self.carry(self.relay.from_service(raw, self.now))
             if not self._to_service:
                 return
             self.service.receive(self._to_service.popleft(), self.now)
 
-    def _carry(self, batch: Batch) -> None:
+    def carry(self, batch: Batch) -> None:
         self.rows += batch.rows
         self.asks += batch.asks
         self._to_service.extend(batch.to_service)
         self.told += [json.loads(told) for told in batch.to_app]
 
     def drain(self) -> None:
-        self._carry(self.relay.drain(self.now))
+        self.carry(self.relay.drain(self.now))
         self.move()
 
 
@@ -300,14 +300,37 @@ def test_a_moment_is_quiet_when_nobody_speaks() -> None:
     assert joined.relay.quiet
 
 
+def test_once_the_app_has_gone_whatever_is_answered_is_cancelled_once() -> None:
+    """What runs, and what begins only then; and no longer than until it is settled."""
+    joined = Joined(*["A long story, and not over for a while."] * 2, labels={"recorded": "yes"})
+    joined.say("session.update", session={"type": "realtime", **HEARD})
+    joined.write("Hello.")
+    joined.say("response.create")
+    joined.say("response.create", response={"conversation": "none", "output_modalities": ["text"]})
+    assert names(joined.told)[-2:] == ["response.created", "response.created"]
+    joined.carry(joined.relay.from_app(b'{"type":"response.create","response":{"conversation":"none"}}', joined.now))
+    joined.carry(joined.relay.leave(joined.now))
+    assert not joined.relay.settled
+    joined.move()
+    assert joined.relay.settled
+    assert [(row.kind, row.status) for row in joined.rows] == [
+        ("reply", "cancelled"),
+        ("out_of_band", "cancelled"),
+        ("out_of_band", "cancelled"),
+    ]
+    assert [one for one in joined.recorded if one[1] == "response.cancel"] == [("laconic", "response.cancel")] * 3
+
+
 def test_time_passes_for_the_session() -> None:
-    """A response.create that nobody answers holds edits back for a while, and no longer."""
+    """A response.create that nobody answers holds edits back for a while, and its bill is awaited for another."""
     ids = numbered("laconic_")
     relay = Relay(Session(ids=lambda: next(ids), ack_timeout_s=2.0), Entry("s", "r", ""), utc=lambda: AT)
     relay.from_app(b'{"type":"response.create"}', 10.0)
     assert relay.deadline == 12.0
     assert relay.tick(12.0) == Batch()
-    assert relay.deadline is None
+    assert (relay.deadline, relay.settled, relay.quiet) == (20.0, False, False)
+    assert relay.tick(20.0) == Batch()
+    assert (relay.deadline, relay.settled, relay.quiet) == (None, True, True)
 
 
 def test_an_error_that_quotes_the_services_key_is_told_without_it() -> None:

@@ -6,8 +6,9 @@ bill for. What comes out without anybody having spoken (an edit, a deadline, a s
 third task, so that an edit that the service is slow to take stops nobody who reads.
 
 A session ends when one side does. What the service says at the end, code and reason, is the app's to see. An app that
-hangs up in the middle of a reply still pays for it: the reply is cancelled and its usage waited for, for a moment. What
-is not reported by then stays taken from the budgets it shares, at its worst case, until somebody knows better.
+hangs up in the middle of a reply still pays for it, as for one it has asked for and for what is being written down of
+what it said: replies are cancelled and the bills waited for, for a moment. What is not reported by then stays taken
+from the budgets it shares, at its worst case, until somebody knows better.
 """
 
 from __future__ import annotations
@@ -272,7 +273,7 @@ class Pump:
             await self._behind_the_books(batch)
         else:
             self._to_app.put(batch.to_app)
-        for ask in batch.asks:
+        for ask in () if self._settled is not None else batch.asks:  # nobody is left to remember anything
             self._summaries.ask(ask)
         for lease in batch.leases:
             task = asyncio.create_task(self._lease(lease), name="gateway: lease")
@@ -358,7 +359,6 @@ class Pump:
             await self._last_words()
             await self._app.close(closed.code, closed.reason)
         if not self._relay.settled and not reading.done():
-            self._relay.session.from_app(b'{"type":"response.cancel"}', self._now())
             await self._settle(reading)
         await self._service.close(1000, "")
 
@@ -369,9 +369,9 @@ class Pump:
                 await self._to_app.flush()
 
     async def _settle(self, reading: asyncio.Task[None]) -> None:
-        """Read on until the reply under way, and whatever else will be billed, is over and written down."""
+        """Cancel what is being answered, and read on until whatever will be billed is over and written down."""
         self._settled = asyncio.Event()
-        await self._carry(self._relay.drain(self._now()))
+        await self._carry(self._relay.leave(self._now()))
         with suppress(TimeoutError):  # a service that does not read tells no usage either
             async with asyncio.timeout(_SETTLE_S):
                 await self._to_service.flush()

@@ -102,6 +102,7 @@ class Relay:
         self._hide = hide
         self._nameless = 0
         self._estimated = Spend()
+        self._cancelled: set[str] | None = None  # once the app has gone
         self.reply, self.speech = Stream(), Stream()
         """What passes here is the other side's as it came, and need not be told us."""
         self._let_pass()
@@ -132,6 +133,12 @@ class Relay:
         self.session.tick(now)
         return self.drain(now)
 
+    def leave(self, now: float) -> Batch:
+        """The app has gone: what is being answered is cancelled, and whatever is answered from now on. To be called
+        once; the service is listened to until all is `settled`."""
+        self._cancelled = set()
+        return self.drain(now)
+
     def end(self, now: float) -> Row | None:
         """The session is over: its last row, for its time and what is billed for it as a whole. None if there was no
         session."""
@@ -160,7 +167,7 @@ class Relay:
     def settled(self) -> bool:
         """Whether nothing is under way of which a bill may yet come, as far as anybody reckons."""
         account = self.session.account
-        return not self.session.conversation.responding and (account is None or account.spoken_for == Spend())
+        return not self.session.outstanding and (account is None or account.spoken_for == Spend())
 
     @property
     def spent(self) -> bool:
@@ -174,9 +181,8 @@ class Relay:
 
     @property
     def quiet(self) -> bool:
-        """Whether nobody is speaking and nothing is being answered: a moment at which one may hang up."""
-        conversation = self.session.conversation
-        return not conversation.responding and not conversation.user_speaking
+        """Whether nobody is speaking and nothing is being answered or about to be: a moment to hang up."""
+        return not self.session.outstanding.responding and not self.session.conversation.user_speaking
 
     # --- what goes out ---------------------------------------------------------------------------------------
 
@@ -215,8 +221,23 @@ class Relay:
                     batch.hangup = action
                 case Notice():
                     batch.notices.append(action)
+        if self._cancelled is not None:
+            self._cancel(batch, self._cancelled, now)
         self._drop_what_is_not_needed()
         return batch
+
+    def _cancel(self, batch: Batch, cancelled: set[str], now: float) -> None:
+        """Stop every response that runs; but once, for it may be a while until it has ended."""
+        for response in self.session.conversation.responses.values():
+            if response.id in cancelled:
+                continue
+            cancelled.add(response.id)
+            # Not named, what writes into the conversation is meant; servers exist that know no more than that.
+            named = {"response_id": response.id} if response.out_of_band else {}
+            raw = msgspec.json.encode({"type": "response.cancel", **named})
+            if self._record is not None:
+                self._record(raw, "laconic", now)
+            batch.to_service.append(raw)
 
     def shown(self, words: str) -> str:
         """A service's words as the app may see them: services quote the key they were shown, and that one is ours."""
