@@ -241,10 +241,7 @@ class SmallTalk:
     ) -> Reply:
         said = last_said(items)
         lang = lang or language(said or instructions)
-        if re.match(
-            r"\s*(please )?say (a )?(short |brief )?goodbye|.{0,40}(お別れ|別れの挨拶|さようなら)を",
-            instructions.lower(),
-        ):
+        if _GOODBYE.match(instructions):
             said = "さようなら" if lang == "ja" else "goodbye"
         text, reading = _choice(said, lang, _before(items))
         return Reply(text=text, reading=reading, lang=lang)
