@@ -278,6 +278,21 @@ async def test_a_keys_budget_holds_through_the_door(tmp_path: Path) -> None:
         assert 0 < standing.used < 1_000
 
 
+async def test_an_app_that_asks_for_a_reply_and_hangs_up_at_once_pays_for_it(tmp_path: Path) -> None:
+    """There is not a word of it yet, and the service is to answer all the same."""
+    async with (
+        open_office(f"sqlite:///{tmp_path}/ledger.db", load()) as office,
+        to_stand_in("A long story.", office=office) as (door, _),
+    ):
+        async with door.connect() as ws:
+            item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Tell me."}]}
+            await ws.send(json.dumps({"type": "conversation.item.create", "item": item}))
+            await ws.send(json.dumps({"type": "response.create"}))
+        await door.empty()
+        rows = [(row.kind, row.status) async for row in office.ledger.rows()]
+    assert sorted(rows) == [("reply", "cancelled"), ("session", "completed")]
+
+
 async def until_none_is_held(office: Office, key: Key) -> None:
     async with asyncio.timeout(10):
         while (await office.limits.standings(key))[0].held:  # noqa: ASYNC110 - nobody tells us
