@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
+
+from playbook import counter
 
 from laconic import events as ev
 from laconic.affording import Affording
 from laconic.budget import limits
 from laconic.conversation import Conversation
+from laconic.gate import Gate
 from laconic.items import Wire
 from laconic.laws import Laws
 from laconic.meter import Meter
@@ -32,9 +35,14 @@ class Purse:
         conversation.read(ev.read(json.dumps({"type": "session.created", "session": session})))
         meter = Meter(rates)
         self.account = Account(limits(budget), (), meter)
-        self.pending: list[Wire] = []
+        self.gate = Gate(counter(), 5.0)
         reading = Reading(conversation, Laws())
-        self.can = Affording(self.account, reading, conversation, meter, TABLE, lambda: self.pending)
+        self.can = Affording(self.account, reading, conversation, meter, TABLE, self.gate)
+
+    def wishes(self, **session: Any) -> None:
+        """The app asks for these settings, and has no answer yet."""
+        raw = json.dumps({"type": "session.update", "session": {"type": "realtime", **session}})
+        self.gate.rewrite(raw, cast(ev.SessionUpdate, ev.read(raw)), 0.0)
 
 
 def test_room_is_what_is_left_when_all_is_read_at_the_price_of_a_token() -> None:
@@ -47,7 +55,8 @@ def test_room_is_what_is_left_when_all_is_read_at_the_price_of_a_token() -> None
 def test_the_tightest_of_several_limits_decides() -> None:
     purse = Purse("$1, 1000 tokens, 1 min")
     assert purse.can.room(Tokens(100, 10), Spend(0, 90), spoken=True) == 800
-    purse.account.spent_ms = 60_000
+    purse.account.passed(0.0)
+    purse.account.passed(60.0)
     assert purse.can.room(Tokens(100), Spend(), spoken=True) == -1
 
 
@@ -67,6 +76,24 @@ def test_prices_in_another_currency_are_none() -> None:
     assert not Purse("9 tokens").can.in_dollars
 
 
+def test_dollars_cannot_be_reckoned_without_a_price_be_it_only_until_the_model_is_known() -> None:
+    assert not Purse("$1").can.unpriced
+    assert not Purse("9 tokens", None).can.unpriced
+    unpriced = Purse("$1", None)
+    assert unpriced.can.unpriced
+    assert not unpriced.can.untold
+    settings: dict[str, Any] = unpriced.can._conversation.settings  # pyright: ignore[reportPrivateUsage]
+    settings.clear()
+    assert unpriced.can.untold
+
+
+def test_what_is_left_besides_what_is_kept_aside_can_be_spent_in_every_unit() -> None:
+    can = Purse("$0.0001, 1000 tokens, 1 min").can
+    assert can.affords(Spend(90_000, 900), Spend(10_000, 100))
+    assert not can.affords(Spend(90_001, 900), Spend(10_000, 100))
+    assert not can.affords(Spend(90_000, 901), Spend(10_000, 100))
+
+
 def test_several_worst_cases_are_covered_or_not() -> None:
     can = Purse("$0.0001, 1000 tokens").can
     assert can.covers(2, Tokens(100), 200, Spend())
@@ -81,21 +108,32 @@ def test_a_response_may_speak_unless_it_is_asked_not_to() -> None:
     settings: dict[str, Any] = purse.can._conversation.settings  # pyright: ignore[reportPrivateUsage]
     settings["output_modalities"] = ["text"]
     assert not purse.can.spoken({})
-    purse.pending = [{"instructions": "x"}, {"output_modalities": ["audio"]}]
+    purse.wishes(instructions="x")
+    purse.wishes(output_modalities=["audio"])
     assert purse.can.spoken({})
 
 
-def test_a_response_is_as_long_as_the_first_wish_says_or_the_model_can() -> None:
-    can = Purse("$1").can
-    assert can.longest(None, 50) == 50
-    assert can.longest("inf", 50) == 4_096
-    assert can.longest(None) == 4_096
+def test_a_response_is_as_long_as_the_first_wish_says_or_the_app_or_the_model_can() -> None:
+    purse = Purse("$1")
+    assert purse.can.longest(None) == 4_096
+    purse.wishes(max_output_tokens=50)
+    assert purse.can.longest(None) == 50
+    assert purse.can.longest(None, 70) == 70
+    assert purse.can.longest("inf") == 4_096
+
+
+def test_the_worst_case_is_a_response_as_long_as_a_number_can_say() -> None:
+    purse = Purse("$1", Rates(name="m", text_in=10, audio_in=100, text_out=20, audio_out=200, max_output=32_000))
+    reads = purse.can.reads({})
+    assert purse.can.worst == purse.can.spend(reads, 4_096, spoken=True)
+    purse.wishes(max_output_tokens=50)
+    assert purse.can.worst == purse.can.spend(reads, 50, spoken=True)
 
 
 def test_what_is_on_its_way_is_read_as_well() -> None:
     purse = Purse("$1")
     alone = purse.can.reads({})
-    purse.pending = [{"instructions": "word " * 100}]
+    purse.wishes(instructions="word " * 100)
     assert purse.can.reads({}, 1_000).text > alone.text + 90
     assert purse.can.reads({}, 1_000).audio == 22
 
@@ -112,8 +150,8 @@ def test_what_is_written_down_costs_by_its_model_and_by_the_dearest_where_that_i
 
 def test_a_transcription_that_may_begin_counts_already() -> None:
     purse = Purse("$1")
-    wish: Wire = {"audio": {"input": {"transcription": {"model": "gpt-realtime-whisper"}}}}
-    purse.pending = [{"audio": {"input": {}}}, wish]
+    purse.wishes(audio={"input": {}})
+    purse.wishes(audio={"input": {"transcription": {"model": "gpt-realtime-whisper"}}})
     hearing = purse.can.hearing(60_000)
     assert hearing.nanodollars > 17_000_000
     assert purse.can.room(Tokens(), Spend(), 60_000, spoken=True) == (10**9 - hearing.nanodollars) // 200

@@ -2,56 +2,78 @@
 
 from __future__ import annotations
 
-from laconic.actions import Lease
-from laconic.budget import limits
+from collections import deque
+
+from laconic.actions import Action, Lease
+from laconic.budget import Budget, limits
 from laconic.leasing import Leasing
 from laconic.meter import Meter
 from laconic.spending import Account
+from laconic.worst_case import Spend
 
 
-def shared(*, last: bool = False) -> tuple[Account, Leasing]:
-    account = Account(limits("30 min"), ["tokens"], Meter(None))
-    account.leased("tokens", 100, last=last)
-    return account, Leasing(account, 5.0)
+class Borrower:
+    """Tokens are shared with others, time is not; a hundred tokens have been leased."""
+
+    def __init__(self, *, last: bool = False) -> None:
+        self.account = Account(limits("30 min"), ["tokens"], Meter(None))
+        self.account.leased("tokens", 100, last=last)
+        self.actions: deque[Action] = deque()
+        self.leasing = Leasing(self.account, self.actions, 5.0)
+
+    def asks(self, worst: int, now: float) -> list[Action]:
+        """What is asked for where a response costs so many tokens at worst."""
+        self.leasing.ask(Spend(1, worst), now)
+        asked = list(self.actions)
+        self.actions.clear()
+        return asked
 
 
-def test_more_is_asked_for_once_when_too_little_is_left() -> None:
-    _, leasing = shared()
-    assert leasing.ask({"tokens": 100, "ms": 10**9, "nanodollars": 5}, 0.0) == []
-    assert leasing.ask({"tokens": 101}, 0.0) == [Lease("tokens", 101)]
-    assert leasing.awaited
-    assert leasing.deadline == 5.0
-    assert leasing.ask({"tokens": 101}, 1.0) == []
+def test_more_is_asked_for_once_when_less_than_five_worst_cases_are_left() -> None:
+    borrower = Borrower()
+    assert borrower.asks(20, 0.0) == []
+    assert not borrower.leasing.ask(Spend(0, 20), 0.0)
+    assert borrower.asks(21, 0.0) == [Lease("tokens", 105)]
+    assert borrower.leasing.deadline == 5.0
+    assert borrower.asks(21, 1.0) == []
+    assert borrower.leasing.ask(Spend(0, 20), 1.0), "the answer is still to come"
+
+
+def test_of_shared_time_there_should_be_a_minute() -> None:
+    budget = Budget(shared=frozenset({"ms"}))
+    actions: deque[Action] = deque()
+    account = Account(budget.limits, budget.shared, Meter(None))
+    assert Leasing(account, actions, 5.0).ask(Spend(), 0.0)
+    assert list(actions) == [Lease("ms", 60_000)]
 
 
 def test_after_some_came_a_second_must_pass_and_after_a_no_longer() -> None:
-    account, leasing = shared()
-    leasing.ask({"tokens": 500}, 0.0)
-    account.leased("tokens", 50, last=False)
-    leasing.answered("tokens", 50, 0.1)
-    assert leasing.ask({"tokens": 500}, 0.5) == []
-    assert leasing.ask({"tokens": 500}, 1.2) == [Lease("tokens", 500)]
-    leasing.answered("tokens", 0, 1.3)
-    assert leasing.ask({"tokens": 500}, 6.0) == []
-    assert leasing.ask({"tokens": 500}, 6.4) == [Lease("tokens", 500)]
+    borrower = Borrower()
+    borrower.asks(100, 0.0)
+    borrower.account.leased("tokens", 50, last=False)
+    borrower.leasing.answered("tokens", 50, 0.1)
+    assert borrower.asks(100, 0.5) == []
+    assert borrower.asks(100, 1.2) == [Lease("tokens", 500)]
+    borrower.leasing.answered("tokens", 0, 1.3)
+    assert borrower.asks(100, 6.0) == []
+    assert borrower.asks(100, 6.4) == [Lease("tokens", 500)]
 
 
 def test_what_comes_unasked_is_no_answer() -> None:
-    _, leasing = shared()
-    leasing.answered("tokens", 100, 0.0)
-    assert leasing.ask({"tokens": 500}, 0.0) == [Lease("tokens", 500)]
+    borrower = Borrower()
+    borrower.leasing.answered("tokens", 100, 0.0)
+    assert borrower.asks(100, 0.0) == [Lease("tokens", 500)]
 
 
 def test_no_answer_is_a_no() -> None:
-    _, leasing = shared()
-    leasing.ask({"tokens": 500}, 0.0)
-    leasing.expire(4.0)
-    assert leasing.awaited
-    leasing.expire(5.0)
-    assert not leasing.awaited
-    assert leasing.deadline is None
+    borrower = Borrower()
+    borrower.asks(100, 0.0)
+    borrower.leasing.expire(4.0)
+    assert borrower.leasing.deadline == 5.0
+    borrower.leasing.expire(5.0)
+    assert borrower.leasing.deadline is None
+    assert not borrower.leasing.ask(Spend(0, 100), 5.0)
 
 
 def test_where_there_will_never_be_more_nothing_is_asked() -> None:
-    _, leasing = shared(last=True)
-    assert leasing.ask({"tokens": 500}, 0.0) == []
+    assert Borrower(last=True).asks(100, 0.0) == []

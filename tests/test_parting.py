@@ -10,10 +10,16 @@ import pytest
 from playbook import counter
 
 from laconic.actions import Action, BudgetEnded, Hangup, ToApp, ToService
+from laconic.affording import Affording
 from laconic.budget import Budget, limits
+from laconic.conversation import Conversation
+from laconic.gate import Gate
+from laconic.laws import Laws
 from laconic.meter import Meter
-from laconic.parting import Parting, goodbye, refusal
+from laconic.parting import End, Parting, goodbye, refusal
+from laconic.rates import Rates, load
 from laconic.spending import Account
+from laconic.worst_case import Reading, Spend
 
 
 class Ending:
@@ -21,15 +27,18 @@ class Ending:
 
     def __init__(self, text: str = "$2", **options: Any) -> None:
         budget = Budget(limits=limits(text), **options)
-        self.account = Account(budget.limits, (), Meter(None))
+        meter, conversation = Meter(Rates(name="m", text_in=10, text_out=20)), Conversation()
+        self.account = Account(budget.limits, (), meter)
+        reading = Reading(conversation, Laws())
+        self.can = Affording(self.account, reading, conversation, meter, load(), Gate(counter(), 5.0))
         self.actions: deque[Action] = deque()
         self.parting = Parting(budget, self.account, counter(), self.actions)
         self.asked: list[dict[str, Any]] = []
         self.can_pay = True
 
     def begin(self, now: float = 0.0, **options: Any) -> None:
-        how: dict[str, Any] = {"end_of_time": None, "silent": False} | options
-        self.parting.begin(how.pop("unit", "nanodollars"), "It is over.", now, **how)
+        how: dict[str, Any] = {"unit": "nanodollars", "why": "It is over."} | options
+        self.parting.begin(End(**how), now)
 
     def go_on(self, now: float, *, responding: bool = False, running: tuple[str, ...] = ()) -> list[Action]:
         def say(raw: str) -> bool:
@@ -106,8 +115,10 @@ def test_an_end_may_be_silent(options: dict[str, Any]) -> None:
 
 def test_when_time_is_up_nothing_runs_on() -> None:
     ending = Ending("1 min")
-    assert ending.parting.lead_s == 6.0
-    ending.begin(54.0, unit="ms", end_of_time=60.0)
+    assert ending.parting.deadline is None
+    ending.account.passed(0.0)
+    assert ending.parting.deadline == 54.0
+    ending.begin(54.0, unit="ms")
     ending.go_on(54.0)
     assert ending.parting.deadline == 60.0
     cancel, ended, why = ending.go_on(60.0, responding=True, running=("r1",))
@@ -118,8 +129,20 @@ def test_when_time_is_up_nothing_runs_on() -> None:
 
 
 def test_the_goodbye_begins_at_most_ten_seconds_before_the_end_of_time() -> None:
-    assert Ending("30 min").parting.lead_s == 10.0
-    assert Ending("30 min", goodbye=False).parting.lead_s == 0.0
+    for goodbye_s, ending in ((10.0, Ending("30 min")), (0.0, Ending("30 min", goodbye=False))):
+        ending.account.passed(100.0)
+        assert ending.parting.due_at == 1_900.0 - goodbye_s
+
+
+def test_what_the_goodbye_costs_is_kept_until_it_is_due_unless_it_is_too_dear() -> None:
+    ending = Ending("$0.1, 9000 tokens")
+    kept = ending.parting.kept(ending.can)
+    assert kept.tokens > 20
+    assert kept.nanodollars > 400
+    ending.begin()
+    assert ending.parting.kept(ending.can) == Spend()
+    for keeps_nothing in (Ending("$0.1, 1000 tokens"), Ending("$0.1", goodbye=False)):
+        assert keeps_nothing.parting.kept(keeps_nothing.can) == Spend()
 
 
 def test_a_refusal_names_the_event_it_refuses() -> None:

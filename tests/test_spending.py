@@ -20,7 +20,9 @@ def test_what_is_on_the_meter_is_spent_and_what_nobody_reported_is_estimated() -
     meter.response("r1", "completed", Usage(text_in=100, audio_out=10))
     account.used(110)
     account.estimate(Spend(500, 7))
-    account.spent_ms = 15_000
+    account.passed(100.0)
+    account.passed(115.0)
+    account.passed(114.0)
     assert account.units == ("nanodollars", "tokens", "ms")
     assert [account.spent(unit) for unit in account.units] == [1_000 + 400 + 500, 117, 15_000]
     assert [account.left(unit) for unit in account.units] == [10**9 - 1_900, 883, 45_000]
@@ -55,6 +57,16 @@ def test_the_last_lease_and_a_limit_of_ones_own_are_final() -> None:
     assert (account.final("ms"), account.final("tokens")) == (True, False)
     assert account.units == ("ms", "tokens")
     assert Account(limits("$1"), (), Meter(RATES)).final("nanodollars")
+
+
+def test_time_is_up_so_long_after_it_was_first_heard_of() -> None:
+    account = Account(limits("2 min"), (), Meter(RATES))
+    assert account.time_up_at is None
+    account.passed(100.0)
+    assert account.time_up_at == 220.0
+    endless = Account(limits("$1"), (), Meter(RATES))
+    endless.passed(100.0)
+    assert endless.time_up_at is None
 
 
 def test_a_unit_without_limit_has_none() -> None:

@@ -255,3 +255,7 @@ def test_transcription_costs_the_dearest_of_what_it_may_be() -> None:
     both = transcription_price(60_000, [whisper, mini])
     assert both.nanodollars == max(transcription_price(60_000, [each]).nanodollars for each in (whisper, mini))
     assert Spend(1, 2) + Spend(3, 4) == Spend(4, 6)
+
+
+def test_a_response_takes_money_and_tokens_and_no_share_of_the_time() -> None:
+    assert [Spend(5, 7).of(unit) for unit in ("nanodollars", "tokens", "ms")] == [5, 7, 0]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from laconic.budget import Unit
 from laconic.conversation import Conversation
+from laconic.gate import NUMBER_AT_MOST, Gate
 from laconic.items import Wire
 from laconic.laws import Laws
 from laconic.meter import Meter
@@ -20,8 +19,8 @@ _WITHOUT_END = 10**9
 
 
 class Affording:
-    """One session's. `reading` says what a response would read, `rates` knows what transcription costs, `pending` are
-    the sessions the app has asked for and may get before the next response."""
+    """One session's. `reading` says what a response would read, `rates` knows what transcription costs, `gate` which
+    settings the app has asked for and may get before the next response."""
 
     def __init__(
         self,
@@ -30,11 +29,11 @@ class Affording:
         conversation: Conversation,
         meter: Meter,
         rates: RateTable,
-        pending: Callable[[], list[Wire]],
+        gate: Gate,
     ) -> None:
         self.account = account
         self.reading = reading
-        self._conversation, self._meter, self._rates, self._pending = conversation, meter, rates, pending
+        self._conversation, self._meter, self._rates, self._gate = conversation, meter, rates, gate
         self._known: tuple[Rates | None, bool] = None, False
         self._hearing: dict[str, list[Rates]] = {}
 
@@ -52,6 +51,21 @@ class Affording:
         return rates if self._known[1] else None
 
     @property
+    def unpriced(self) -> bool:
+        """Whether there is a limit in dollars, and nothing to reckon them by."""
+        return self.in_dollars and self.rates is None
+
+    @property
+    def untold(self) -> bool:
+        """Whether that is so only as long as the service has not said which model it is."""
+        return self.unpriced and not self._conversation.settings
+
+    @property
+    def worst(self) -> Spend:
+        """What a response with the session's own settings costs at most, as far as its length is a number."""
+        return self.spend(self.reads({}), min(self.longest(), NUMBER_AT_MOST), spoken=self.spoken({}))
+
+    @property
     def _laws(self) -> Laws:
         return self.reading.laws
 
@@ -59,16 +73,16 @@ class Affording:
         """Whether a response with these settings of its own may answer with sound."""
         if own.get("output_modalities"):
             return own["output_modalities"] != ["text"]
-        wished = (session["output_modalities"] for session in self._pending() if "output_modalities" in session)
+        wished = (session["output_modalities"] for session in self._gate.pending if "output_modalities" in session)
         return any(asked != ["text"] for asked in (self._conversation.settings.get("output_modalities"), *wished))
 
     def reads(self, own: Wire, unheard_ms: int = 0) -> Tokens:
         """Tokens a response with these settings of its own would read at most (`Reading.most`)."""
-        return self.reading.most(own, unheard_ms, self._pending())
+        return self.reading.most(own, unheard_ms, self._gate.pending)
 
     def longest(self, *wishes: object) -> int:
-        """Tokens a response writes at most: the first wish that says so, else what the model can."""
-        wish = next((wish for wish in wishes if wish is not None), None)
+        """Tokens a response writes at most: the first wish that says so, or the app's, else what the model can."""
+        wish = next((wish for wish in wishes if wish is not None), self._gate.cap)
         return wish if isinstance(wish, int) else longest_output(self._meter.rates, self._laws)
 
     def spend(self, reads: Tokens, written: int, *, spoken: bool) -> Spend:
@@ -83,7 +97,7 @@ class Affording:
         """The most that writing down so much of the user's sound can cost."""
         if ms <= 0:
             return Spend()
-        audio = (session.get("audio") or {} for session in self._pending())
+        audio = (session.get("audio") or {} for session in self._gate.pending)
         wished = ((side.get("input") or {}).get("transcription") or {} for side in audio)
         models = {self._conversation.transcription_model, *(wish.get("model") for wish in wished)} - {None}
         spends = [transcription_price(ms, self._transcribers(str(model))) for model in models]
@@ -100,7 +114,11 @@ class Affording:
 
     def free(self, unit: Unit, kept: Spend) -> int:
         """What is left besides what is kept aside."""
-        return self.account.left(unit) - {"nanodollars": kept.nanodollars, "tokens": kept.tokens}.get(unit, 0)
+        return self.account.left(unit) - kept.of(unit)
+
+    def affords(self, spend: Spend, kept: Spend) -> bool:
+        """Whether this can be paid for."""
+        return all(self.free(unit, kept) >= spend.of(unit) for unit in self.account.units)
 
     def room(self, reads: Tokens, kept: Spend, unheard_ms: int = 0, *, spoken: bool) -> int:
         """How many tokens a response may write that reads so many; below zero if it cannot even read them."""
@@ -123,5 +141,4 @@ class Affording:
         """Whether so many responses that read this and write `cap` could be paid for."""
         worst = self.spend(reads, cap, spoken=self.spoken({}))
         worst += self.hearing(self._conversation.input.entering_ms + unheard_ms)
-        parts: dict[Unit, int] = {"nanodollars": worst.nanodollars, "tokens": worst.tokens}
-        return all(self.free(unit, kept) >= times * parts[unit] for unit in self.account.units if unit in parts)
+        return all(self.free(unit, kept) >= times * worst.of(unit) for unit in self.account.units if unit != "ms")

@@ -20,7 +20,10 @@ from laconic import events as ev
 from laconic.dialects import client_to_beta, session_to_ga
 from laconic.items import Wire
 
-__all__ = ["Force", "Gate"]
+__all__ = ["NUMBER_AT_MOST", "Force", "Gate"]
+
+NUMBER_AT_MOST = 4_096
+"""The largest number `max_output_tokens` may be; above it there is only `"inf"` (PROTOCOL.md section 3)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,30 @@
 """How a talk ends whose budget is used up: a goodbye, the reason, and if so wished the socket closed.
 
-The goodbye is a response of its own that reads nothing of the conversation and says one sentence. It waits for a reply
-under way to end. When it is over, or cannot be had, the app is told why nothing happens any more; where the socket is
-to be closed, that waits until the goodbye can have been heard.
+The goodbye is a response of its own that reads nothing of the conversation and says one sentence. Money and time are
+kept aside for it from the beginning. It waits for a reply under way to end. When it is over, or cannot be had, the app
+is told why nothing happens any more; where the socket is to be closed, that waits until the goodbye can have been
+heard.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
 from laconic import events as ev
 from laconic.actions import Action, BudgetEnded, Hangup, ToApp, ToService
+from laconic.affording import Affording
 from laconic.budget import Budget, Unit
 from laconic.items import Wire
 from laconic.spending import Account
 from laconic.tokens import text_tokens
+from laconic.worst_case import Spend
 
-__all__ = ["Parting", "goodbye", "refusal"]
+__all__ = ["End", "Parting", "goodbye", "refusal"]
 
 _REPLY_S = 60.0
 """How long a reply under way is waited for."""
@@ -31,6 +35,17 @@ _KEPT_S = 10.0
 _CODE, _CLOSE = "budget_exceeded", 1008
 
 State = Literal["talking", "waiting", "saying", "over"]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A talk has to end."""
+
+    unit: Unit
+    """There is no more of it."""
+    why: str
+    silent: bool = False
+    """Without a goodbye."""
 
 
 def goodbye(words: str) -> Wire:
@@ -69,21 +84,36 @@ class Parting:
 
     @property
     def deadline(self) -> float | None:
-        """When to `wind_up` again."""
+        """When to `begin`, and then, when to `wind_up` again."""
+        if self.state == "talking":
+            return self.due_at
         if self.state in ("waiting", "saying"):
             return self._until
         return self._hangup_at
 
     @property
-    def lead_s(self) -> float:
-        """How long before a limit in time the goodbye has to begin."""
-        return min(_KEPT_S, self._account.limit("ms") / 10_000) if self._budget.farewell else 0.0
+    def due_at(self) -> float | None:
+        """When a talk of limited time has to end, so that the goodbye is over when the time is."""
+        time_up_at = self._account.time_up_at
+        if time_up_at is None or not self._budget.farewell:
+            return time_up_at
+        return time_up_at - min(_KEPT_S, self._account.limit("ms") / 10_000)
 
-    def begin(self, unit: Unit, why: str, now: float, *, end_of_time: float | None, silent: bool) -> None:
-        """It ends, because there is no more of `unit`. `end_of_time`: the moment at which nothing may run any more.
-        `silent`: without a goodbye."""
-        self.why, self._unit, self._end_of_time = why, unit, end_of_time
-        self.state = "over" if silent or self._budget.farewell is None else "waiting"
+    def kept(self, can: Affording) -> Spend:
+        """What is kept aside for the goodbye: nothing where that would take more than a quarter of a limit."""
+        words = self._budget.farewell
+        if words is None or self.state != "talking":
+            return Spend()
+        own = goodbye(words)
+        spend = can.spend(can.reads(own), own["max_output_tokens"], spoken=can.spoken({}))
+        dear = any(4 * spend.of(unit) > self._account.limit(unit) for unit in self._account.units)
+        return Spend() if dear else spend
+
+    def begin(self, end: End, now: float) -> None:
+        """It ends. Where time is up, nothing may run beyond that moment."""
+        self.why, self._unit = end.why, end.unit
+        self._end_of_time = self._account.time_up_at if end.unit == "ms" else None
+        self.state = "over" if end.silent or self._budget.farewell is None else "waiting"
         self._wait(now, _REPLY_S)
 
     def said(self, played_ms: int = 0) -> None:

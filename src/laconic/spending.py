@@ -17,15 +17,15 @@ __all__ = ["Account"]
 
 
 class Account:
-    """One session's. `spent_ms` is how long it has lasted, and is set by whoever has a clock."""
+    """One session's. How long it has lasted it knows from `passed`."""
 
     def __init__(self, limits: Iterable[Limit], shared: Iterable[Unit], meter: Meter) -> None:
-        self.spent_ms = 0
         self._limits: dict[Unit, int] = {limit.unit: limit.amount for limit in limits}
         self._granted: dict[Unit, int] = dict.fromkeys(shared, 0)
         self._last: set[Unit] = set()
         self._meter = meter
-        self._tokens = 0
+        self._began: float | None = None
+        self._ms = self._tokens = 0
         self._estimated = Spend()
         self._reserved: dict[str, Spend] = {}
         self._spoken_for = Spend()
@@ -49,17 +49,23 @@ class Account:
     def spent(self, unit: Unit) -> int:
         if unit == "nanodollars":
             return self._meter.nanodollars + self._estimated.nanodollars
-        return self._tokens + self._estimated.tokens if unit == "tokens" else self.spent_ms
+        return self._tokens + self._estimated.tokens if unit == "tokens" else self._ms
 
     def left(self, unit: Unit) -> int:
         """What is neither spent nor spoken for; below zero where it was not enough."""
-        spoken = {"nanodollars": self._spoken_for.nanodollars, "tokens": self._spoken_for.tokens}.get(unit, 0)
-        return self.limit(unit) - self.spent(unit) - spoken
+        return self.limit(unit) - self.spent(unit) - self._spoken_for.of(unit)
 
     @property
     def tightest(self) -> Unit:
         """The unit of which the largest share is spent."""
         return max(self.units, key=lambda unit: self.spent(unit) / max(1, self.limit(unit)))
+
+    @property
+    def time_up_at(self) -> float | None:
+        """When a limit in time is reached; None where there is none, or no time has passed yet."""
+        if self._began is None or "ms" not in self.units:
+            return None
+        return self._began + self.limit("ms") / 1000
 
     @property
     def estimated(self) -> Spend:
@@ -72,6 +78,12 @@ class Account:
         return self._spoken_for
 
     # --- what happens ----------------------------------------------------------------------------------------
+
+    def passed(self, now: float) -> None:
+        """Time has come to `now`; the session began when this was said first."""
+        if self._began is None:
+            self._began = now
+        self._ms = max(self._ms, int((now - self._began) * 1000))
 
     def reserve(self, key: str, spend: Spend) -> None:
         """Keep so much for something under way, in place of what was kept for it before."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from laconic import events as ev
+from laconic.budget import Unit
 from laconic.conversation import Conversation
 from laconic.expectation import shared_out
 from laconic.items import Item, Wire
@@ -50,6 +51,10 @@ class Spend:
 
     def __add__(self, other: Spend) -> Spend:
         return Spend(self.nanodollars + other.nanodollars, self.tokens + other.tokens)
+
+    def of(self, unit: Unit) -> int:
+        """How much of this unit; no time at all."""
+        return self.nanodollars if unit == "nanodollars" else self.tokens if unit == "tokens" else 0
 
 
 @dataclass(slots=True)

@@ -1,0 +1,105 @@
+"""What is done as the end of a budget comes nearer: a warning, a lease, shorter replies, a closed gate, the end.
+
+As long as three worst cases are left nothing is done. With less the longest replies become shorter, and where that is
+not enough the gate is closed (gate.py), so that no response starts which could not be paid for. Of what is shared with
+others more is asked for in good time. The talk ends when its time is up, when what is said could no longer even be
+written down, and where a service has no gate, before it could start what is too dear.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from laconic.actions import Action, BudgetWarned, ToService
+from laconic.affording import Affording
+from laconic.asking import Asking
+from laconic.budget import Unit, shown
+from laconic.conversation import Conversation
+from laconic.gate import NUMBER_AT_MOST, Force, Gate
+from laconic.leasing import Leasing
+from laconic.parting import End, Parting
+from laconic.tokens import Tokens
+from laconic.unheard import Unheard
+from laconic.worst_case import Spend
+
+__all__ = ["Nearing"]
+
+_FAR = 3
+"""So many worst cases must be left for the service to be let answer by itself; one more to open a closed gate."""
+
+
+class Nearing:
+    """One session's. `asking` knows whether there may be more soon."""
+
+    def __init__(
+        self,
+        can: Affording,
+        gate: Gate,
+        leasing: Leasing,
+        parting: Parting,
+        asking: Asking,
+        unheard: Unheard,
+        conversation: Conversation,
+        actions: deque[Action],
+    ) -> None:
+        self._can, self._account, self._conversation = can, can.account, conversation
+        self._gate, self._leasing, self._parting, self._asking = gate, leasing, parting, asking
+        self._unheard, self._actions = unheard, actions
+        self._warned = False
+
+    def look(self, now: float) -> End | None:
+        """See how much is left, and do what is due. Why the talk has to end, if it has."""
+        unit = self._account.tightest
+        self._warn(unit)
+        if self._parting.due_at is not None and self._parting.due_at <= now:
+            return End("ms", f"The {shown(self._account.limit('ms'), 'ms')} of this talk are over.")
+        if self._can.unpriced:
+            return None if self._can.untold else self._no_price()
+        unheard_ms = self._unheard.ms(now)
+        reads, kept = self._can.reads({}, unheard_ms), self._parting.kept(self._can)
+        cap = self._can.longest()
+        number = min(cap, NUMBER_AT_MOST)
+        force = self._force(reads, cap, kept, unheard_ms)
+        speaking = self._conversation.input.speaking
+        if force == self._gate.wanted or not speaking or not self._can.covers(2, reads, number, kept):
+            # A service may give up a turn whose detection is changed: while there is enough, it is let come to its end.
+            self.put_in_force(force, now)
+        if not self._can.covers(_FAR + 2, reads, number, kept, unheard_ms):
+            self._leasing.ask(self._can.worst, now)
+        ungated = self._gate.refused and self._gate.answers and not self._can.covers(2, reads, number, kept, unheard_ms)
+        ungated = ungated and not self._asking.waits(now)
+        # Speech goes on being written down, whether or not it can be answered.
+        hearing = self._can.hearing(self._conversation.input.entering_ms + unheard_ms) != Spend()
+        room = self._can.room(reads, kept, unheard_ms, spoken=self._can.spoken({}))
+        if ungated or (hearing and room < 0 and not self._asking.waits(now)):
+            return End(unit, f"The budget of {shown(self._account.limit(unit), unit)} is used up.")
+        return None
+
+    def put_in_force(self, force: Force, now: float) -> None:
+        """See to it that this of the session's settings is ours."""
+        update = self._gate.want(force, now, self._conversation.dialect)
+        if update is not None:
+            self._actions.append(ToService(msgspec.json.encode(update).decode()))
+
+    def _warn(self, unit: Unit) -> None:
+        """Say once that four fifths are used."""
+        limit, spent = self._account.limit(unit), self._account.spent(unit)
+        if not self._warned and self._account.final(unit) and 5 * spent >= 4 * limit:
+            self._warned = True
+            self._actions.append(BudgetWarned(unit, spent, limit))
+
+    def _no_price(self) -> End:
+        model = self._conversation.model or "This model"
+        why = f"{model} has no price in dollars, so no budget in dollars can hold: give its prices, or write "
+        return End("nanodollars", why + "the budget in tokens.", silent=True)
+
+    def _force(self, reads: Tokens, cap: int, kept: Spend, unheard_ms: int) -> Force:
+        """As little as suffices, where the next response reads so much and writes `cap` at most."""
+        wanted, number = self._gate.wanted, min(cap, NUMBER_AT_MOST)
+        if self._can.covers(_FAR + (wanted != Force()), reads, cap, kept, unheard_ms):
+            return Force()
+        if cap > number and self._can.covers(_FAR + wanted.closed, reads, number, kept, unheard_ms):
+            return Force(ceiling=number)
+        return Force(closed=True, ceiling=number if cap > number else None)

@@ -1,0 +1,138 @@
+"""Responses that are asked for: sent whole or capped, held, refused."""
+
+from __future__ import annotations
+
+from limited_talk import CHEAP, Talk, usage
+
+from laconic.actions import BudgetEnded, Lease
+from laconic.budget import Budget
+
+BOOK = "a very long book about the sea " * 2_000  # 14,000 tokens: $0.056
+SHARED = Budget(shared=frozenset({"nanodollars"}))
+
+
+def test_the_app_asks_and_gets_as_long_a_reply_as_is_left() -> None:
+    talk = Talk("$0.2", None)
+    talk.app("response.create", response={"instructions": "Sing."})
+    [create] = talk.sent("response.create")
+    assert create["response"]["instructions"] == "Sing."
+    assert 2_000 < create["response"]["max_output_tokens"] < 3_000
+    short = Talk("$0.2", None)
+    short.app("response.create", event_id="e1", response={"max_output_tokens": 50})
+    assert short.sent("response.create")[0]["response"] == {"max_output_tokens": 50}
+
+
+def test_what_does_not_fit_beside_what_is_under_way_waits_for_its_bill() -> None:
+    talk = Talk("$0.2", None)
+    talk.app("response.create")
+    talk.app("response.create", response={"conversation": "none"})
+    talk.app("response.create", response={"conversation": "none", "metadata": {"second": "yes"}})
+    assert len(talk.sent("response.create")) == 1
+    talk.begins("r1")
+    talk.ends("r1", usage(), 500)
+    [create] = talk.sent("response.create")
+    assert create["response"]["conversation"] == "none"
+    talk.service("response.created", response={"id": "r2", "conversation_id": None})
+    talk.ends("r2", usage(), conversation_id=None)
+    assert talk.sent("response.create")[0]["response"]["metadata"] == {"second": "yes"}
+    assert talk.told() == []
+
+
+def test_no_more_than_eight_wait_and_none_for_ever() -> None:
+    talk = Talk("$0.2", None)
+    for n in range(11):
+        talk.app("response.create", event_id=f"e{n}")
+    [early, later] = talk.told()
+    assert early["error"]["code"] == "budget_exceeded"
+    assert [told["error"]["event_id"] for told in (early, later)] == ["e9", "e10"]
+    talk.begins("r1")
+    talk.wait(11.0)
+    assert len(talk.told()) == 8
+    assert talk.session.over is None, "what runs may cost less than its worst"
+
+
+def test_of_turns_that_wait_only_the_latest_is_answered() -> None:
+    talk = Talk("$0.27", max_output_tokens=4_096)
+    talk.accept()
+    talk.app("response.create", response={"conversation": "none"})
+    talk.speaks("u1")
+    talk.speaks("u2", 4_000)
+    assert len(talk.sent("response.create")) == 1
+    talk.service("response.created", response={"id": "r1", "conversation_id": None})
+    talk.ends("r1", usage(), conversation_id=None)
+    assert len(talk.sent("response.create")) == 1
+
+
+def test_a_response_too_dear_is_refused_and_the_talk_goes_on_if_a_plain_one_is_not() -> None:
+    talk = Talk("$0.05", None, **CHEAP)
+    talk.app("response.create", event_id="e1", response={"instructions": BOOK})
+    [told] = talk.told()
+    assert told["error"]["event_id"] == "e1"
+    assert "$0.0500" in told["error"]["message"]
+    talk.app("response.create")
+    assert len(talk.sent("response.create")) == 1
+
+
+def test_for_very_little_money_no_goodbye_is_kept_aside() -> None:
+    talk = Talk("$0.03", None, **CHEAP)
+    talk.spend(0.025)
+    talk.app("response.create")
+    assert talk.sent("response.create") == []
+    assert len(talk.take(BudgetEnded)) == 1
+
+
+def test_what_waits_is_refused_when_the_end_comes() -> None:
+    talk = Talk("$0.2, 0.2 min", None)
+    talk.wait(5.0)
+    talk.app("response.create")
+    talk.begins("r1")
+    talk.app("response.create", event_id="e1")
+    talk.wait(6.5)
+    assert talk.session.over == "The 0.2 min of this talk are over."
+    assert [told["error"]["event_id"] for told in talk.told()] == ["e1"]
+
+
+def test_a_turn_that_waits_is_dropped_without_a_word_and_after_the_end_nothing_waits() -> None:
+    talk = Talk("$0.27, 0.2 min", max_output_tokens=4_096)
+    talk.accept()
+    talk.app("response.create", response={"conversation": "none"})
+    talk.service("response.created", response={"id": "r1", "conversation_id": None})
+    talk.speaks("u1")
+    assert len(talk.sent("response.create")) == 1
+    talk.wait(11.0)
+    assert talk.session.over == "The 0.2 min of this talk are over."
+    assert talk.told() == []
+    talk.app("response.create", event_id="e1")
+    assert [told["error"]["event_id"] for told in talk.told()] == ["e1"]
+
+
+def test_what_is_asked_before_the_model_is_known_waits_for_that() -> None:
+    talk = Talk("$2", model="our-deployment", begin=False)
+    talk.app("response.create")
+    talk.app("conversation.item.delete", item_id="none")
+    assert talk.sent("response.create") == []
+    talk.service("session.created", session=talk.settings | {"model": "gpt-realtime"})
+    assert len(talk.sent("response.create")) == 1
+
+
+def test_a_response_waits_for_the_lease_and_is_refused_when_there_is_no_more() -> None:
+    talk = Talk(SHARED, None)
+    [_] = talk.take(Lease)
+    talk.app("response.create")
+    assert talk.sent("response.create") == []
+    talk.leased("nanodollars", 290_000_000)
+    assert len(talk.sent("response.create")) == 1
+    talk.begins("r1")
+    talk.app("response.create", response={"conversation": "none"})
+    talk.leased("nanodollars", 0, last=True)
+    talk.ends("r1", usage(0, 0, 17_800), 500)
+    assert talk.told()[0]["error"]["code"] == "budget_exceeded"
+
+
+def test_a_lease_nobody_answers_is_a_no() -> None:
+    talk = Talk(SHARED, None)
+    talk.app("response.create", event_id="e1")
+    assert talk.told() == []
+    talk.wait(11.0)
+    assert "e1" in [told["error"]["event_id"] for told in talk.told()]
+    assert talk.session.over is not None

@@ -1,0 +1,108 @@
+"""As the end of a budget comes nearer: warned, leased, capped, gated, ended."""
+
+from __future__ import annotations
+
+from limited_talk import CHEAP, Talk
+
+from laconic.actions import BudgetEnded, BudgetWarned, Lease
+from laconic.budget import Budget, limits
+
+
+def test_a_turn_is_let_come_to_its_end_before_the_gate_closes_if_there_is_enough() -> None:
+    talk = Talk("$1.2")
+    talk.service("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
+    talk.spend(0.4)
+    assert talk.sent("session.update") == []
+    talk.spend(0.3)
+    assert len(talk.sent("session.update")) == 1, "less than two worst cases"
+
+
+def test_a_long_reply_of_a_large_model_is_capped_before_the_gate_is_closed() -> None:
+    talk = Talk("$2", model="gpt-realtime-2.1")
+    [update] = talk.accept()
+    assert update["session"] == {"type": "realtime", "max_output_tokens": 4_096}
+    talk.app("session.update", session={"type": "realtime", "instructions": "Be kind."})
+    talk.accept()
+    assert [told["session"]["max_output_tokens"] for told in talk.told("session.updated")] == ["inf"]
+    talk.app("response.create")
+    [create] = talk.sent("response.create")
+    assert create["response"] == {"max_output_tokens": 4_096}
+
+
+def test_a_caller_who_goes_on_speaking_until_even_the_writing_down_is_too_dear_is_stopped() -> None:
+    talk = Talk(Budget(limits=limits("$0.02"), goodbye=False), transcription="gpt-realtime-whisper", **CHEAP)
+    talk.accept()
+    talk.service("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
+    for _ in range(200):
+        talk.sound(500)
+    assert talk.session.over is not None
+    assert len(talk.sent("input_audio_buffer.append")) < 120
+
+
+def test_the_user_is_warned_once_when_four_fifths_are_used() -> None:
+    talk = Talk("$1, 30 min", **CHEAP)
+    talk.spend(0.79)
+    assert talk.take(BudgetWarned) == []
+    talk.spend(0.02)
+    assert talk.take(BudgetWarned) == [BudgetWarned("nanodollars", 810_000_000, 1_000_000_000)]
+    talk.spend(0.01)
+    assert talk.take(BudgetWarned) == []
+
+
+def test_time_is_up_at_the_minute_and_the_goodbye_comes_before() -> None:
+    talk = Talk("2 min")
+    talk.wait(109.0)
+    assert talk.session.over is None
+    talk.wait(2.0)
+    assert [create["response"]["input"] for create in talk.sent("response.create")] == [[]]
+    talk.wait(9.5)
+    assert [ended.unit for ended in talk.take(BudgetEnded)] == ["ms"]
+    quick = Talk(Budget(limits=limits("1 min"), goodbye=False))
+    quick.begins("r1")
+    quick.wait(60.0)
+    assert [cancel["response_id"] for cancel in quick.sent("response.cancel")] == ["r1"]
+
+
+def test_a_service_that_refuses_the_gate_is_left_a_little_earlier() -> None:
+    talk = Talk("$0.7")
+    [update] = talk.sent("session.update")
+    error = {"type": "invalid_request_error", "code": "unknown_parameter", "event_id": update["event_id"]}
+    talk.service("error", error=error)
+    assert talk.told() == []
+    assert talk.session.over is None
+    talk.spend(0.2)
+    assert talk.session.over == "The budget of $0.7000 is used up."
+
+
+def test_a_model_without_a_price_in_dollars_cannot_hold_a_budget_in_dollars() -> None:
+    talk = Talk("$2", model="somebody-elses")
+    assert talk.session.over is not None
+    assert talk.session.over.startswith("somebody-elses has no price in dollars")
+    talk.app("response.create")
+    assert len(talk.told()) == 2
+    tokens = Talk("50000 tokens", model="somebody-elses")
+    tokens.app("response.create")
+    assert len(tokens.sent("response.create")) == 1
+
+
+def test_time_passes_too_while_a_service_does_not_say_which_model_it_is() -> None:
+    """Else its end would be due for ever, and whoever waits for it would not wait at all."""
+    talk = Talk("$2, 10 min", model="our-deployment", begin=False)
+    talk.app("input_audio_buffer.clear")
+    talk.wait(700)
+    assert talk.session.over == "The 10 min of this talk are over."
+    assert talk.session.deadline is None
+
+
+def test_of_what_is_shared_more_is_asked_for_while_there_is_some_left() -> None:
+    talk = Talk(Budget(shared=frozenset({"nanodollars"})), None, begin=False)
+    talk.leased("nanodollars", 2_000_000_000)
+    talk.service("session.created", session=talk.settings)
+    assert talk.take(Lease) == []
+    talk.spend(0.9)
+    [lease] = talk.take(Lease)
+    assert lease.unit == "nanodollars"
+    assert 1_300_000_000 < lease.amount < 1_400_000_000
+    talk.leased("nanodollars", lease.amount)
+    assert talk.take(Lease) == []
+    assert talk.take(BudgetWarned) == []
