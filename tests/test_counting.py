@@ -295,7 +295,10 @@ def test_a_summary_of_unknown_cost_is_charged_as_unknown_and_one_that_never_was_
     assert unreported is not None
     assert (unpriced.cost.unknown, unreported.cost.unknown) == (1, 1)
     assert talk.counting.summarised(3, None) is None
-    assert len(talk.counting.meter.responses) == 2
+    given_up = talk.counting.summarised(4, None, unreported=True)
+    assert given_up is not None
+    assert (given_up.status, given_up.usage, given_up.cost.unknown) == ("failed", None, 1)
+    assert [entry.status for entry in talk.counting.meter.responses] == ["completed", "completed", "failed"]
 
 
 # --- the session as a whole -----------------------------------------------------------------------------------------

@@ -25,4 +25,5 @@ def test_without_a_translation_english_is_said() -> None:
 
 def test_a_summary_that_failed_may_have_cost_something() -> None:
     failed = errors.SummaryFailed("no summary: it was cut off", usage=Usage(text_in=10), model="small")
+    assert not failed.unreported
     assert (failed.usage, failed.model, failed.say("ja")) == (Usage(text_in=10), "small", "no summary: it was cut off")

@@ -154,12 +154,19 @@ class Counting:
         return Transcribed(event.item_id, usage, cost)
 
     def summarised(
-        self, ask_id: int, summary: str | None, usage: Usage | None = None, model: str | None = None
+        self,
+        ask_id: int,
+        summary: str | None,
+        usage: Usage | None = None,
+        model: str | None = None,
+        *,
+        unreported: bool = False,
     ) -> Charged | None:
-        """Another model wrote a summary, or failed to; None where there is nothing to charge."""
-        if usage is None and summary is None:
+        """Another model wrote a summary, or failed to; None where there is nothing to charge. `unreported`: it may have
+        been at work, and nobody will say how much."""
+        if usage is None and summary is None and not unreported:
             return None
-        entry = f"summary {ask_id}"
+        entry, status = f"summary {ask_id}", "failed" if summary is None else "completed"
         rates = self._find(model) or self.alternatives.summary_rates
-        cost = self.meter.aside(entry, "summary", usage, rates)
-        return Charged(entry, "completed", usage, cost, "summary")
+        cost = self.meter.aside(entry, "summary", usage, rates, status)
+        return Charged(entry, status, usage, cost, "summary")

@@ -81,9 +81,17 @@ class SummaryFailed(LaconicError):
     exit_code = 8
 
     def __init__(
-        self, sentence: str, ja: str | None = None, *, usage: Usage | None = None, model: str | None = None
+        self,
+        sentence: str,
+        ja: str | None = None,
+        *,
+        usage: Usage | None = None,
+        model: str | None = None,
+        unreported: bool = False,
     ) -> None:
         super().__init__(sentence, ja)
         self.usage = usage
         """What the model read and wrote all the same; None if it never got there, or did not say."""
+        self.unreported = unreported
+        """Whether it may have read and written something that nobody will tell of."""
         self.model = model

@@ -156,7 +156,9 @@ class Meter:
         self._responses[response_id] = Metered(response_id, status, kind, usage, cost, estimated)
         return cost
 
-    def aside(self, entry_id: str, kind: str, usage: Usage | None, rates: Rates | None) -> Cost:
+    def aside(
+        self, entry_id: str, kind: str, usage: Usage | None, rates: Rates | None, status: str = "completed"
+    ) -> Cost:
         """Something another model did for the conversation, a summary for instance: charge it at that model's rates.
 
         Without usage or rates it counts as unknown. The same id again changes nothing.
@@ -167,7 +169,7 @@ class Meter:
         priced = usage is not None and rates is not None and rates.currency == self.currency
         cost = price(usage, rates) if usage is not None and priced else Cost(unknown=1, currency=self.currency)
         self._settle(None, cost)
-        self._responses[entry_id] = Metered(entry_id, "completed", kind, usage, cost, Cost(currency=self.currency))
+        self._responses[entry_id] = Metered(entry_id, status, kind, usage, cost, Cost(currency=self.currency))
         return cost
 
     def transcription(self, item_id: str, usage: TranscriptionUsage | None, audio_ms: int | None = None) -> Cost:

@@ -55,7 +55,7 @@ class Outstanding:
 
     @property
     def deadline(self) -> float | None:
-        """When to `expire`."""
+        """When the next of it is late."""
         waits = (*(asked.until for asked in self._asked), *self._turns.values(), *self._unwritten.values())
         return min(waits, default=None)
 

@@ -117,7 +117,7 @@ class Session:
         self.conversation = Conversation()
         self.exchanges = Exchanges()
         self.outstanding = Outstanding(self.conversation)
-        """What the service has yet to bill."""
+        """What the service has yet to bill. It is not in `deadline`: when something of it is late nothing is due."""
         self.unknown_events = 0
         self.errors = 0
         self.ended = False
@@ -337,10 +337,18 @@ class Session:
         self._remembering.pin(item_id)
 
     def summarised(
-        self, ask_id: int, summary: str | None, now: float, *, usage: Usage | None = None, model: str | None = None
+        self,
+        ask_id: int,
+        summary: str | None,
+        now: float,
+        *,
+        usage: Usage | None = None,
+        model: str | None = None,
+        unreported: bool = False,
     ) -> None:
-        """The summary asked for by `Summarise` came; None: it could not be had, and nothing is deleted."""
-        charged = self._counting.summarised(ask_id, summary, usage, model)
+        """The summary asked for by `Summarise` came; None: it could not be had, and nothing is deleted. `unreported`:
+        though it could not, it may have cost something that nobody will tell; it is on the bill as unknown."""
+        charged = self._counting.summarised(ask_id, summary, usage, model, unreported=unreported)
         if charged is not None:
             self._actions.append(charged)
         self._remembering.summarised(ask_id, summary)
@@ -379,7 +387,7 @@ class Session:
         """When to call `tick` next; None if there is nothing to wait for."""
         if self.ended:
             return None
-        parts = (self._remembering, self._owed, self._asides, self._limiting, self.outstanding)
+        parts = (self._remembering, self._owed, self._asides, self._limiting)
         waits = (self._awaited_until, *(part.deadline for part in parts))
         return min((wait for wait in waits if wait is not None), default=None)
 

@@ -128,6 +128,8 @@ async def test_a_summary_that_cannot_be_had_is_told_once_and_charged_for_what_wa
 
 
 async def test_when_the_talk_is_over_nobody_waits_for_a_summary() -> None:
+    """But whoever writes it goes on, and what that costs is not known."""
+
     async def never(text: str, max_tokens: int) -> Summary:
         await asyncio.Event().wait()
         raise AssertionError
@@ -137,7 +139,27 @@ async def test_when_the_talk_is_over_nobody_waits_for_a_summary() -> None:
     await asyncio.sleep(0)
     async with asyncio.timeout(0.5):
         await desk.summaries.close()
-    assert desk.memory.got == []
+    desk.carry_out()
+    [charged] = desk.charged()
+    assert (charged.kind, charged.status, charged.usage, charged.cost.unknown) == ("summary", "failed", None, 1)
+    assert desk.memory.got == [None]
+
+
+async def test_one_that_nobody_has_begun_to_write_costs_nothing() -> None:
+    desk = Desk(gives())
+    desk.ask()
+    await desk.summaries.close()
+    desk.carry_out()
+    assert desk.charged() == []
+
+
+@pytest.mark.parametrize("unreported", [True, False])
+async def test_one_that_cannot_be_had_costs_something_unknown_where_somebody_was_at_work(unreported: bool) -> None:
+    desk = Desk(gives(SummaryFailed("no summary: too late", unreported=unreported)))
+    desk.ask()
+    await desk.summaries.written()
+    assert [charged.cost.unknown for charged in desk.charged()] == [1] * unreported
+    await desk.summaries.close()
 
 
 async def test_one_that_is_being_written_may_be_waited_for_since_it_will_be_billed() -> None:

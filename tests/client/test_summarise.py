@@ -114,12 +114,14 @@ async def test_a_server_in_trouble() -> None:
     async with standing_in("error") as (_, endpoint):
         error = await failed(endpoint)
         assert "127.0.0.1 is in trouble (The server had an error while processing your request" in error.sentence
-        assert error.usage is None
+        assert (error.usage, error.unreported) == (None, False)
 
 
 async def test_one_that_never_answers() -> None:
     async with standing_in("never") as (_, endpoint):
-        assert "did not answer within 0.05 s" in (await failed(endpoint, timeout_s=0.05)).sentence
+        error = await failed(endpoint, timeout_s=0.05)
+        assert "did not answer within 0.05 s" in error.sentence
+        assert error.unreported, "it may have been written all the same"
 
 
 async def test_giving_up_waits_for_nobody() -> None:
@@ -139,6 +141,7 @@ async def test_no_summary_may_have_cost_something(fault: ChatFault, words: str) 
         assert error.model == "gpt-5.4-nano"
         assert error.usage is not None
         assert error.usage.text_in > 0
+        assert not error.unreported
 
 
 async def test_a_key_that_is_not_accepted_is_not_said_again() -> None:
@@ -162,30 +165,36 @@ async def test_a_model_that_is_no_text_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "words", "unreported"),
     [
-        (http("429 Too Many", {"error": {"message": "Rate limit."}}), "has had enough of our requests"),
-        (http("400 Bad", {"error": "context too long"}), "refused (context too long)"),
-        (http("302 Found", b"", "Location: http://127.0.0.1:1/"), "refused (HTTP 302)"),
-        (http("200 OK", b"<html>Hello</html>"), "is no chat endpoint (it began with '<html>Hello</html>')"),
-        (http("200 OK", []), "is no chat endpoint"),
-        (http("200 OK", {"choices": []}), "is no chat endpoint"),
-        (chat(None), "wrote nothing"),
-        (chat("<think>Hm.</think>\n"), "wrote nothing"),
-        (b"220 mail.example ESMTP\r\n", "is no web server"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{", "hung up before its answer was complete"),
-        (None, "hung up before its answer was complete"),
+        (http("429 Too Many", {"error": {"message": "Rate limit."}}), "has had enough of our requests", False),
+        (http("400 Bad", {"error": "context too long"}), "refused (context too long)", False),
+        (http("302 Found", b"", "Location: http://127.0.0.1:1/"), "refused (HTTP 302)", False),
+        (http("200 OK", b"<html>Hello</html>"), "is no chat endpoint (it began with '<html>Hello</html>')", False),
+        (http("200 OK", []), "is no chat endpoint", False),
+        (http("200 OK", {"choices": []}), "is no chat endpoint", False),
+        (chat(None), "wrote nothing", True),
+        (chat("<think>Hm.</think>\n"), "wrote nothing", True),
+        (http("200 OK", {"choices": [{"message": {"content": "Ann"}, "finish_reason": "length"}]}), "cut off", True),
+        (b"220 mail.example ESMTP\r\n", "is no web server", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{", "hung up before its answer was complete", True),
+        (None, "hung up before its answer was complete", True),
     ],
 )  # fmt: skip
-async def test_what_can_come_instead_of_a_summary(answer: bytes | None, words: str) -> None:
+async def test_what_can_come_instead_of_a_summary(answer: bytes | None, words: str, unreported: bool) -> None:
+    """And whether somebody may have been at work, without saying how much."""
     async with answering(answer) as (place, _):
-        assert words in (await failed(ChatEndpoint("url", f"http://{place}/v1/chat/completions"))).sentence
+        error = await failed(ChatEndpoint("url", f"http://{place}/v1/chat/completions"))
+    assert words in error.sentence
+    assert (error.usage, error.unreported) == (None, unreported)
 
 
 async def test_nobody_there_no_such_name_and_no_tls() -> None:
     async with answering() as (place, _):
         pass
-    assert "nothing can be reached" in (await failed(ChatEndpoint("url", f"http://{place}/"))).sentence
+    nobody = await failed(ChatEndpoint("url", f"http://{place}/"))
+    assert "nothing can be reached" in nobody.sentence
+    assert not nobody.unreported
     assert "cannot be resolved" in (await failed(ChatEndpoint("url", "http://no.such.name.invalid/"))).sentence
     async with standing_in() as (standin, _):
         there = ChatEndpoint("url", standin.chat_url.replace("http:", "https:"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from laconic.actions import Notice
+from laconic.actions import Charged, Notice
 from laconic.budget import Budget, Unit, limits
 from laconic.client.summaries import Writer
 from laconic.client.summarise import Summary
@@ -20,6 +20,7 @@ from laconic.events import Raw
 from laconic.gateway.books import NO_BOOKS, UNLIMITED, Allowance, Books, Row
 from laconic.gateway.pump import Bounds, Pump
 from laconic.gateway.relay import Entry, Relay
+from laconic.gateway.seats import Seats
 from laconic.gateway.sockets import Closed
 from laconic.session import Session
 from laconic.usage import Usage
@@ -708,7 +709,7 @@ async def test_an_app_that_hangs_up_pays_for_the_writing_down_of_what_it_said(he
     assert [row.kind for row in books.rows] == ["transcription", "session"]
 
 
-async def being_summed_up(books: Books, wanted: asyncio.Event) -> Sitting:
+async def being_summed_up(books: Books, wanted: asyncio.Event, now: Callable[[], float] | None = None) -> Sitting:
     """A talk of five exchanges whose summary is being written, until it is `wanted`."""
     asked = asyncio.Event()
 
@@ -717,7 +718,7 @@ async def being_summed_up(books: Books, wanted: asyncio.Event) -> Sitting:
         await wanted.wait()
         return Summary("They greet each other.", Usage(text_in=40, text_out=8), "gpt-5.4-nano")
 
-    sitting = Sitting(memory="summary:20:5", books=books, writer=write)
+    sitting = Sitting(memory="summary:20:5", books=books, writer=write, now=now)
     for n in range(1, 6):
         sitting.exchange(n, "Yes, and more of it, and more, and ever more.")
         await settled()
@@ -737,6 +738,82 @@ async def test_a_summary_that_comes_as_the_session_ends_is_paid_for_all_the_same
     sitting.app.ends(1000)
     await sitting.over()
     assert "summary" in [row.kind for row in books.rows]
+
+
+async def test_a_summary_is_waited_for_when_everybody_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than anything else; nobody's connection is kept for it, and the session does not last longer by it."""
+    monkeypatch.setattr("laconic.gateway.pump._SETTLE_S", 0.0)
+    clock = [0.0]
+    books, wanted = Slow(), asyncio.Event()
+    books.allowed.set()
+    sitting = await being_summed_up(books, wanted, lambda: clock[0])
+    sitting.app.ends(1000)
+    await until(lambda: books.rows[-1].kind == "session")
+    assert sitting.service.closed == (1000, "")
+    assert books.rows[-1].usage == {"duration_ms": 0, "messages": 0}
+    clock[0] = 20.0
+    await settled()
+    assert not sitting.run.done()
+    wanted.set()
+    await sitting.over()
+    assert [(row.kind, row.status, row.unknown) for row in books.rows[-2:]] == [
+        ("session", "completed", 0),
+        ("summary", "completed", 0),
+    ]
+    assert [notice.kind for notice in sitting.noticed if isinstance(notice, Charged)][-1] == "summary"
+
+
+@pytest.mark.parametrize("told", ["before", "after"])
+async def test_a_summary_that_is_given_up_is_a_row_of_unknown_price(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway has to go: it says so, before the app has hung up or while the summary is waited for."""
+    monkeypatch.setattr("laconic.gateway.pump._SETTLE_S", 0.0)
+    books = Slow()
+    books.allowed.set()
+    sitting = await being_summed_up(books, asyncio.Event())
+    if told == "after":
+        sitting.app.ends(1000)
+        await until(lambda: books.rows[-1].kind == "session")
+        await settled()
+        assert not sitting.run.done()
+    sitting.pump.hang_up(1001, "the gateway is closing")
+    await sitting.over()
+    row = books.rows[-1]
+    assert (row.kind, row.status, row.usage, row.charges, row.unknown) == ("summary", "failed", None, (), 1)
+
+
+async def test_a_summary_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_SETTLE_S", "_SUMMARY_S"):
+        monkeypatch.setattr(f"laconic.gateway.pump.{name}", 0.0)
+    books = Slow()
+    books.allowed.set()
+    sitting = await being_summed_up(books, asyncio.Event())
+    await sitting.end()
+    assert [(row.kind, row.unknown) for row in books.rows[-2:]] == [("session", 0), ("summary", 1)]
+
+
+async def test_a_gateway_that_closes_waits_for_a_summary_within_its_grace() -> None:
+    books, wanted = Slow(), asyncio.Event()
+    books.allowed.set()
+    seats = Seats(0, 0)
+
+    async def sit() -> None:
+        with seats.taken("sess_1", None):
+            sitting = await being_summed_up(books, wanted)
+            seats.seated("sess_1", sitting.pump)
+            seated.set()
+            await sitting.run
+
+    seated = asyncio.Event()
+    session = asyncio.create_task(sit())
+    await seated.wait()
+    draining = asyncio.create_task(seats.drain(60.0))
+    await until(lambda: books.rows[-1].kind == "session")
+    await settled()
+    assert not draining.done()
+    wanted.set()
+    async with asyncio.timeout(5):
+        await asyncio.gather(session, draining)
+    assert books.rows[-1].kind == "summary"
 
 
 async def test_rows_that_wait_longer_than_the_end_of_a_session_are_written_all_the_same(

@@ -118,7 +118,8 @@ class Desk:
                 if made.say(self.lang) not in self._told:
                     self._told.add(made.say(self.lang))
                     self._notices.append(MemoryTold(made.say(self.lang)))
-                self.session.summarised(asked.id, None, self._now(), usage=made.usage, model=made.model)
+                now, unreported = self._now(), made.unreported
+                self.session.summarised(asked.id, None, now, usage=made.usage, model=made.model, unreported=unreported)
             self._sort()
 
     def end(self) -> None:

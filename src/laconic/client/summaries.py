@@ -59,12 +59,18 @@ class Summaries:
         self._session.summarise_inside(asked.id, instructions, self._now())
         self._done()
 
+    async def written(self) -> None:
+        """Until none is being written any more."""
+        if self.busy:
+            await asyncio.wait(self._tasks)
+
     async def close(self, patience_s: float = 0.0) -> None:
-        """The talk is over: what is not there yet is not wanted any more. It is waited for so long, for its bill."""
+        """The talk is over: what is not there yet is not wanted any more. It is waited for so long, for its bill; one
+        that has not come by then is on the bill as unknown."""
         if patience_s and self.busy:
             await asyncio.wait(self._tasks, timeout=patience_s)
         for task in self._tasks:
-            task.cancel()
+            task.cancel()  # one that has not begun has cost nothing
         for result in await asyncio.gather(*self._tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
@@ -77,7 +83,11 @@ class Summaries:
             if sentence not in self._told:
                 self._told.add(sentence)
                 self._tell(MemoryTold(sentence))
-            self._session.summarised(asked.id, None, self._now(), usage=error.usage, model=error.model)
+            now, unreported = self._now(), error.unreported
+            self._session.summarised(asked.id, None, now, usage=error.usage, model=error.model, unreported=unreported)
+        except asyncio.CancelledError:
+            self._session.summarised(asked.id, None, self._now(), unreported=True)  # whoever writes it goes on
+            raise
         else:
             self._session.summarised(asked.id, made.text, self._now(), usage=made.usage, model=made.model)
         self._done()

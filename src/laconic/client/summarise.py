@@ -146,6 +146,7 @@ def _read(endpoint: ChatEndpoint, body: bytes, max_tokens: int) -> Summary:
             "続くようなら LACONIC_SUMMARY_MODEL で別のモデルを指定してください。",
             usage=usage,
             model=model,
+            unreported=usage is None,
         )
     if not words:
         raise SummaryFailed(
@@ -155,6 +156,7 @@ def _read(endpoint: ChatEndpoint, body: bytes, max_tokens: int) -> Summary:
             "続くようなら LACONIC_SUMMARY_MODEL で別のモデルを指定してください。",
             usage=usage,
             model=model,
+            unreported=usage is None,
         )
     return Summary(words, usage, model)
 
@@ -197,7 +199,9 @@ def _unreached(endpoint: ChatEndpoint, error: Exception, timeout_s: float) -> Su
             f"what answers at {endpoint.shown} is no web server; check the address",
             ja=f"{endpoint.shown} で応答したのはウェブサーバーではありません。アドレスを確認してください。",
         )
-    return SummaryFailed(f"no summary: {told.sentence}", ja=f"要約できません。{told.say('ja')}")
+    # What fails before the request has gone out is a URLError.
+    asked = isinstance(error, TimeoutError | ConnectionError | http.client.IncompleteRead)
+    return SummaryFailed(f"no summary: {told.sentence}", ja=f"要約できません。{told.say('ja')}", unreported=asked)
 
 
 def _refused(endpoint: ChatEndpoint, status: int, body: bytes) -> SummaryFailed:

@@ -35,6 +35,9 @@ __all__ = ["Bounds", "Pump", "error_event"]
 _SETTLE_S = 5.0
 """How long we wait, after the app has gone, for the usage of the reply it was in."""
 
+_SUMMARY_S = 60.0
+"""How long we wait for a summary that somebody is writing: whoever writes it gives up after half of that."""
+
 _BACKLOG = 256
 """So many messages of the app may wait for the service's answers; then it is held back."""
 
@@ -167,12 +170,31 @@ class Pump:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._summaries.close(_SETTLE_S)
-            rows = self._relay.drain(self._now()).rows  # a summary's, that came when nobody was left to take it
-            last = self._relay.end(self._now())
-            if last is not None:
-                await self._books.write([*self._left, *rows, last])
+            try:
+                rows, last = self._late_rows(), self._relay.end(self._now())
+                if last is not None:
+                    await self._books.write([*self._left, *rows, last])
+                await self._summed_up()
+                if rows := self._late_rows():
+                    await self._books.write(rows)
+            finally:
+                await self._summaries.close()
             await self._allowance.close(lost=self._relay.reserve)
+
+    def _late_rows(self) -> list[Row]:
+        """Of what was told when nobody was left to take it: a summary that has come, or has not."""
+        batch = self._relay.drain(self._now())
+        if batch.notices and self._watch is not None:
+            self._watch(batch.notices)
+        return batch.rows
+
+    async def _summed_up(self) -> None:
+        """Until what is being summed up is, since it is billed; no app and no service is kept for it. Whoever is told
+        to hang up waits for a moment only. What has not come by then has an unknown price."""
+        written = asyncio.create_task(self._summaries.written(), name="gateway: summaries")
+        await asyncio.wait((written, self._over), timeout=_SUMMARY_S, return_when=asyncio.FIRST_COMPLETED)
+        await self._summaries.close(_SETTLE_S)
+        await written
 
     async def _written(self) -> None:
         """Until the rows that are being written are written; not for ever, if nobody writes them."""

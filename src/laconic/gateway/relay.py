@@ -153,7 +153,8 @@ class Relay:
     @property
     def deadline(self) -> float | None:
         """When to call `tick` next."""
-        return self.session.deadline
+        waits = (self.session.deadline, self.session.outstanding.deadline)
+        return min((wait for wait in waits if wait is not None), default=None)
 
     @property
     def reserve(self) -> Mapping[str, int] | None:
