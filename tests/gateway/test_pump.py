@@ -897,6 +897,21 @@ async def test_leaving_waits_for_a_quiet_moment() -> None:
     assert sitting.app.closed == (1001, "the gateway is closing")
 
 
+async def test_leaving_waits_for_a_reply_that_was_asked_for() -> None:
+    """Though there is not a word of it yet."""
+    sitting = Sitting()
+    await until(lambda: sitting.app.sent)
+    sitting.app.says({"type": "response.create"})
+    await until(lambda: sitting.service.sent)
+    sitting.pump.leave(1001, "the gateway is closing")
+    await settled()
+    assert sitting.app.closed is None
+    sitting.service.says(*reply(1))
+    await sitting.over()
+    assert sitting.app.names[-1] == "response.done"
+    assert sitting.app.closed == (1001, "the gateway is closing")
+
+
 async def test_leaving_waits_for_the_books() -> None:
     """A reply that is over, but not yet written down, has not been told to the app."""
     books = Slow()

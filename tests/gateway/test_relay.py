@@ -71,7 +71,7 @@ class Joined:
         self.rows: list[Row] = []
         self.asks: list[Summarise] = []
         self.passed_on = 0
-        self._to_service: deque[Raw] = deque()
+        self.to_service: deque[Raw] = deque()
         self.service.connected(self.now)
         self.move()
 
@@ -80,7 +80,7 @@ class Joined:
         raw = json.dumps({"type": name, **fields}).encode()
         if self.relay.speech.passes(raw):
             self.passed_on += 1
-            self._to_service.append(raw)
+            self.to_service.append(raw)
         else:
             self.carry(self.relay.from_app(raw, self.now))
         self.move()
@@ -113,14 +113,14 @@ class Joined:
                     self.told.append(json.loads(raw))
                 else:
                     self.carry(self.relay.from_service(raw, self.now))
-            if not self._to_service:
+            if not self.to_service:
                 return
-            self.service.receive(self._to_service.popleft(), self.now)
+            self.service.receive(self.to_service.popleft(), self.now)
 
     def carry(self, batch: Batch) -> None:
         self.rows += batch.rows
         self.asks += batch.asks
-        self._to_service.extend(batch.to_service)
+        self.to_service.extend(batch.to_service)
         self.told += [json.loads(told) for told in batch.to_app]
 
     def drain(self) -> None:
@@ -298,6 +298,79 @@ def test_a_moment_is_quiet_when_nobody_speaks() -> None:
     assert not joined.relay.quiet
     joined.finish()
     assert joined.relay.quiet
+
+
+class Leaving(Joined):
+    """An app that hangs up when so many messages of the service have arrived. What it said before is on its way, and
+    the service is left once nothing is outstanding."""
+
+    def __init__(self, at: int, *replies: str) -> None:
+        self.at, self.arrived = at, 0
+        self.gone = self.over = False
+        super().__init__(*replies)
+
+    def say(self, name: str, **fields: Any) -> None:
+        if not self.gone:
+            super().say(name, **fields)
+
+    def finish(self) -> None:
+        while not self.over and (due := self.service.pending) is not None:
+            self.now = max(self.now, due)
+            self.service.tick(self.now)
+            self.move()
+
+    def move(self) -> None:
+        """Whatever moves, one message after the other."""
+        coming: deque[str] = deque()
+        while not self.over:
+            coming.extend(self.service.outbox())
+            if coming:
+                self.arrives(coming.popleft().encode())
+            elif self.to_service:
+                self.service.receive(self.to_service.popleft(), self.now)
+            else:
+                return
+
+    def arrives(self, raw: bytes) -> None:
+        if self.arrived == self.at and not self.gone:
+            self.gone = True
+            if not self.relay.settled:
+                self.carry(self.relay.leave(self.now))
+        if not self.gone or not self.relay.settled:
+            self.arrived += 1
+            self.carry(self.relay.from_service(raw, self.now))
+        if self.gone and self.relay.settled:
+            self.over = True
+            while self.to_service:
+                self.service.receive(self.to_service.popleft(), self.now)
+            self.service.disconnected()
+
+    def talk(self) -> None:
+        """Something said and answered, with its transcript; two replies at once; one more in writing."""
+        self.say("session.update", session={**TEXT_ONLY, **HEARD})
+        self.say("input_audio_buffer.append", audio=base64.b64encode(say("What is the time?")).decode())
+        self.say("input_audio_buffer.commit")
+        self.say("response.create")
+        self.say("response.create", response={"conversation": "none", "input": []})
+        self.finish()
+        self.ask("And now?")
+
+    @property
+    def billed(self) -> list[str]:
+        """What the service will want to be paid for: its responses, and turns it has written down."""
+        spoken = [item.id for item in self.service.conversation if item.parts and item.parts[0].kind == "input_audio"]
+        return sorted([*self.service.usages, *spoken])
+
+
+def test_whenever_an_app_hangs_up_everything_that_is_billed_is_a_row() -> None:
+    whole = Leaving(1_000, "Ten.", "Yes.", "Later.")
+    whole.talk()
+    assert len(whole.billed) == 4
+    for at in range(whole.arrived):
+        leaving = Leaving(at, "Ten.", "Yes.", "Later.")
+        leaving.talk()
+        assert leaving.over, f"after {at}"
+        assert sorted(row.id for row in leaving.rows) == leaving.billed, f"after {at}"
 
 
 def test_once_the_app_has_gone_whatever_is_answered_is_cancelled_once() -> None:
