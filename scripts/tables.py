@@ -118,7 +118,6 @@ def document(found: dict[Key, Cell]) -> str:
     tables = "\n\n".join(
         f"### {model}, {minutes} minutes\n\n{table(found, minutes, model, memories)}"
         for model, (minutes, memories) in product(MODELS, sorted(GRID, key=lambda row: row[0] != 60))
-        if any((one.minutes, one.model) == (minutes, model) for one in found)
     )
     return f"""\
 # What an hour costs under each memory
@@ -135,7 +134,7 @@ of old replies in the input; the percentages are prompt-cache hits. Made by `scr
 
 {tables}
 
-Facts are told up to 93 % of the time, so memories that keep minutes keep none.{dashes(found)}
+Facts are told up to 93 % of the time, so memories that keep minutes keep none.
 
 ![Multiples of the floor by cache hits, an hour on {MODELS[0]}, old replies' sound kept](memory.svg)
 
@@ -151,18 +150,12 @@ def table(found: dict[Key, Cell], minutes: float, model: str, memories: Iterable
     heads = [f"{replies} {hits} %" for replies in REPLIES for hits in HITS]
     rows = ["| memory | " + " | ".join(heads) + " | facts of 20 |", "|---" * (len(heads) + 2) + "|"]
     for memory in memories:
-        row = [found.get(Key(minutes, model, memory, replies, hits)) for replies in REPLIES for hits in HITS]
-        facts = sorted({cell["facts_kept"] for cell in row if cell})
-        if not facts:
-            continue
+        row = [found[Key(minutes, model, memory, replies, hits)] for replies in REPLIES for hits in HITS]
+        facts = sorted({cell["facts_kept"] for cell in row})
         kept = str(facts[0]) if len(facts) == 1 else f"{facts[0]}–{facts[-1]}"
-        multiples = [f"{cell['multiple']:.2f}" if cell else "–" for cell in row]
+        multiples = [f"{cell['multiple']:.2f}" for cell in row]
         rows.append(f"| `{memory}` | {' | '.join(multiples)} | {kept} |")
     return "\n".join(rows)
-
-
-def dashes(found: dict[Key, Cell]) -> str:
-    return "" if set(wanted()) <= found.keys() else " A dash is a cell that was not run."
 
 
 def chosen(found: dict[Key, Cell]) -> str:
@@ -171,10 +164,8 @@ def chosen(found: dict[Key, Cell]) -> str:
     for model, (minutes, memories) in product(MODELS, GRID):
         told: list[str] = []
         for replies, hits in product(REPLIES, HITS):
-            auto = found.get(Key(minutes, model, "auto", replies, hits))
-            others = [found.get(Key(minutes, model, memory, replies, hits)) for memory in memories if memory != "auto"]
-            costs = [cell["cost_nanodollars"] for cell in others if cell]
-            told.append(f"{auto['cost_nanodollars'] / min(costs):.3f}" if auto and costs else "–")
+            costs = {name: found[Key(minutes, model, name, replies, hits)]["cost_nanodollars"] for name in memories}
+            told.append(f"{costs.pop('auto') / min(costs.values()):.3f}")
         rows.append(f"| {model}, {minutes} | {' | '.join(told)} |")
     return "\n".join(rows)
 
@@ -216,8 +207,16 @@ def run() -> None:
             keep(found)
 
 
+def whole() -> dict[Key, Cell]:
+    """Every cell of the grid. Raises SystemExit if one was not measured."""
+    found = cells()
+    if lacking := [one for one in wanted() if one not in found]:
+        raise SystemExit(f"{CELLS.name} lacks {len(lacking)} cells: scripts/tables.py --run measures them")
+    return found
+
+
 def check() -> int:
-    found, wrong = cells(), 0
+    found, wrong = whole(), 0
     for name, text in (("memory.md", document(found)), ("memory.svg", plot(found))):
         if (DOCS / name).read_text() != text:
             print(f"docs/{name} is not what scripts/tables.py writes; run it")
@@ -238,7 +237,7 @@ def main(arguments: list[str]) -> int:
         return check()
     if arguments == ["--run"]:
         run()
-    found = cells()
+    found = whole()
     (DOCS / "memory.md").write_text(document(found))
     (DOCS / "memory.svg").write_text(plot(found))
     return 0
