@@ -248,6 +248,19 @@ def test_typed_words_and_function_outputs_are_new_words_of_the_floor() -> None:
     assert story.floor.nanodollars == words * GA.text_in
 
 
+def test_an_image_is_new_once_and_belongs_to_the_floor() -> None:
+    """At its own price, however often it is read again."""
+    story = Alternatives(KEPT, GA)
+    story.said(Item("i0", role="user", parts=[Part("input_image"), Part("input_text", "What is this?")]))
+    floor = story.floor.nanodollars
+    assert GA.text_in is not None
+    assert GA.image_in is not None
+    assert floor == text_tokens("What is this?") * GA.text_in + KEPT.image_tokens * GA.image_in
+    for response in ("a", "b"):
+        story.replied(response, [], Usage(text_in=300))
+    assert story.floor.nanodollars == floor
+
+
 def test_forgetting_each_turn_costs_more_than_doing_nothing_while_the_cache_hits() -> None:
     """And less when it does not: the finding the whole project stands on (COST.md section 7)."""
     story = Alternatives(KEPT, GA, memories=["everything", "last:5", "written", "summary"])
