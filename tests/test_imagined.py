@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from laconic.errors import BadInput
-from laconic.imagined import Imagined, Summary, Terms, imagined, truncate
+from laconic.imagined import Imagined, Lasting, Summary, Terms, imagined, truncate
 from laconic.laws import Laws
 from laconic.rates import load
 from laconic.running_prompt import Form, Piece, Remembered, RunningPrompt
@@ -162,6 +162,25 @@ def test_a_summary_is_as_long_as_they_have_been() -> None:
     prompt = talk(10)
     _, wrote = imagined("summary:400:100").tidy(prompt, replace(terms(10), summary_tokens=70))
     assert wrote == 70
+
+
+def test_exchanges_that_shall_last_are_neither_folded_nor_cut() -> None:
+    """Whatever the marks. A fold of less than half a span is not made."""
+    for name, of_old in (("summary:400:100", ["summary 1"]), ("window:400:100", [])):
+        prompt, memory = talk(10), Lasting(imagined(name), 5)
+        assert memory.name == name
+        memory.tidy(prompt, terms(10))
+        stays = [f"{who}{number}" for number in range(6, 11) for who in "ur"]
+        assert left(prompt) == [*of_old, *stays, "now"]
+    prompt = talk(10)
+    assert Lasting(imagined("summary:400:100"), 8).tidy(prompt, terms(10)) == (0, 0), "96 tokens of 300 are older"
+    assert len(prompt) == 21
+
+
+def test_marks_leave_room_for_what_shall_last() -> None:
+    many, few = (Summary().marks(replace(terms(0), lasting=lasting)) for lasting in (20, 2))
+    assert many[1] == 10 * few[1]
+    assert few == Summary().marks(terms(0))
 
 
 def test_a_lone_summary_is_not_folded_again() -> None:

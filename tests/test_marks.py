@@ -48,6 +48,14 @@ def test_a_long_summary_does_not_pass_the_mark_by_itself() -> None:
     assert span(0.9, summary=1000) > span(0.9)
 
 
+def test_where_more_exchanges_shall_last_more_is_left_and_the_span_is_longer() -> None:
+    """What is left is read anew behind each fold."""
+    high, low = fold_marks(60, 0, Laws(), RATES, None, lasting=20)
+    assert low == 20 * 60
+    assert high - low > span(Laws().hit_rate)
+    assert fold_marks(60, 0, Laws(), RATES, None, lasting=1) == fold_marks(60, 0, Laws(), RATES, None)
+
+
 def test_a_span_is_an_exchange_at_least() -> None:
     assert span(0.0, exchange=500) == 500
 

@@ -73,3 +73,19 @@ def test_the_past_says_whether_somebody_transcribes_and_knows_an_average_exchang
     assert World().past.transcribes
     assert not World(transcribes=False).past.transcribes
     assert World().past.typical() == Typical(user_ms=3000, user_words=8, reply_audio=160, reply_text=28)
+
+
+def test_of_the_exchanges_that_are_over_the_latest_last_and_the_one_under_way() -> None:
+    """None where none were asked for; what was never numbered is old."""
+    world, stranger = World(), Item("stranger", role="user")
+    for number in (1, 2, 3, 4):
+        world.enter(typed(f"t{number}", "x"), number)
+
+    def lasting() -> list[str]:
+        return [item.id for item in (*world.conversation, stranger) if world.past.lasts(item)]
+
+    assert lasting() == []
+    world.past.lasting = 2
+    assert lasting() == ["t3", "t4"]
+    world.past.lasting = 9
+    assert lasting() == ["t1", "t2", "t3", "t4"]

@@ -121,3 +121,13 @@ def test_the_low_mark_is_the_highest_that_pays_before_the_next_cut(hit_rate: flo
     assert pays(low) or low == 800
     assert not pays(low + 2) or low == 6_000
     assert low_mark(8_000, laws, None) == low, "the usual prices where none are known"
+
+
+def test_exchanges_that_shall_last_are_not_cut() -> None:
+    """However long they are; what is older goes first and alone."""
+    world = talk(40, 30, 60, 61)
+    world.past.lasting = 2
+    window = Window(100, 50)
+    world.follow(window)
+    assert world.ids == ["3", "4"]
+    assert world.follow(window) == []

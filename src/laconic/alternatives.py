@@ -81,7 +81,7 @@ class _Line:
 
 
 class Alternatives:
-    """The same conversation under each of `memories` (names as `imagined` reads them).
+    """The same conversation under each of `memories` (names as `imagined` reads them, or what it makes of them).
 
     `laws` and `rates` may be set anew at any time. `summary_rates`: of the text model that makes
     summaries; None reckons them at the conversation's own model. `summary_tokens`: what a summary comes to; None:
@@ -93,7 +93,7 @@ class Alternatives:
         laws: Laws,
         rates: Rates | None,
         *,
-        memories: Sequence[str] = ALTERNATIVES,
+        memories: Sequence[str | Imagined] = ALTERNATIVES,
         summary_rates: Rates | None = None,
         summary_tokens: int | None = None,
     ) -> None:
@@ -102,7 +102,7 @@ class Alternatives:
         self._laws = laws
         self._settings: tuple[str | None, tuple[Mapping[str, Any], ...]] = None, ()
         head = self._head()
-        named = [imagined(name) for name in memories]
+        named = [imagined(memory) if isinstance(memory, str) else memory for memory in memories]
         self._lines = {memory.name: _Line(memory, RunningPrompt(laws, head)) for memory in named}
         self._fresh = Tokens()  # new speech and new words
         self._generated: dict[tuple[bool, bool], Usage] = {}

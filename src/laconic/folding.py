@@ -50,7 +50,12 @@ class Summary:
         return self._written.to_notes(past)
 
     def why(self) -> str:
-        return self._written.trouble or self._why
+        return self.trouble or self._why
+
+    @property
+    def trouble(self) -> str | None:
+        """As `Written.trouble`."""
+        return self._written.trouble
 
     def plans(self, past: Past) -> Iterator[Plan]:
         yield from self._written.plans(past)
@@ -65,10 +70,12 @@ class Summary:
             tokens = self._tally.of(item.id)
             if tokens is None:
                 continue
-            if left <= low or not past.over(item):
+            if left <= low or not past.over(item) or past.lasts(item):
                 break
             left -= tokens
             old.append(item)
+        if past.lasting and total - left < (high - low) // 2:
+            return  # what must last passes the mark by itself: folding the little before it would not pay
         groups = forgettable(iter(old), past.conversation, past.kept)
         # A lone summary is not worth folding again.
         if any(not is_summary(item) for group in groups for item in group):
@@ -93,7 +100,12 @@ class Summary:
                     self._appends = True  # speaches does not know `root`: from now on behind the last that is folded
                     yield [Delete(note["id"], "undone")]
                 return
-            yield [Delete(group[0].id, "folded") for group in groups if len(group) == 1]
+            went = yield [Delete(group[0].id, "folded") for group in groups if len(group) == 1]
+            if isinstance(went, list) and went and all(outcome.result == "refused" for outcome in went):
+                self._failed_at = next_try
+                if not all_done((yield [Delete(note["id"], "undone")])):
+                    self._written.holds_on(past)
+                return
             for group in groups:
                 if len(group) > 1:
                     yield from deletions(group, "folded")
@@ -106,7 +118,7 @@ class Summary:
         if self.high is not None and self.low is not None:
             return self.high, self.low
         exchange = average_exchange(self._tally.tokens("said"), self._tally.exchanges("said"))
-        return fold_marks(exchange, self.size, past.laws, past.rates, past.summary_rates)
+        return fold_marks(exchange, self.size, past.laws, past.rates, past.summary_rates, lasting=past.lasting)
 
     @property
     def size(self) -> int:

@@ -15,7 +15,7 @@ the items pass N tokens, the oldest go until RATIO of N is left (`truncation`, w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Protocol
 
@@ -28,7 +28,7 @@ from laconic.summary_prompt import summary_instructions
 from laconic.tokens import Tokens, text_tokens
 from laconic.window import low_mark
 
-__all__ = ["Imagined", "Terms", "imagined", "truncate"]
+__all__ = ["Imagined", "Lasting", "Terms", "imagined", "truncate"]
 
 _SPEAKER = 3
 """Tokens of `User: ` or `Assistant: ` and the end of the line, in a note."""
@@ -48,6 +48,12 @@ class Terms:
     """Exchanges that are over."""
     summary_tokens: int | None = None
     """What a summary came to here; None where none was made yet: then a guess."""
+    lasting: int = 0
+    """So many of the latest exchanges that are over are neither folded nor forgotten."""
+
+    def lasts(self, piece: Piece) -> bool:
+        """Whether a piece is of these exchanges, or of the one under way."""
+        return bool(self.lasting) and piece.exchange > self.complete - self.lasting
 
 
 class Imagined(Protocol):
@@ -118,7 +124,7 @@ class Window:
         low = self.low if self.low is not None else low_mark(self.high, terms.laws, terms.rates)
         surplus: list[Piece] = []
         for piece in prompt:
-            if size <= low or piece.born == prompt.reads:
+            if size <= low or piece.born == prompt.reads or terms.lasts(piece):
                 break
             size -= _sum(piece.tokens) + _sum(piece.dropped)
             surplus.append(piece)
@@ -179,10 +185,12 @@ class Summary:
             return 0, 0
         surplus: list[Piece] = []
         for piece in writing:
-            if left <= low:
+            if left <= low or terms.lasts(piece):
                 break
             left -= _sum(piece.tokens)
             surplus.append(piece)
+        if terms.lasting and sum_tokens(surplus) < (high - low) // 2:
+            return 0, 0
         return self._fold(prompt, surplus, terms)
 
     def _fold(self, prompt: RunningPrompt, surplus: list[Piece], terms: Terms) -> tuple[int, int]:
@@ -203,7 +211,7 @@ class Summary:
         if self.high is not None and self.low is not None:
             return self.high, self.low
         exchange = average_exchange(self._added, terms.complete)
-        return fold_marks(exchange, summary, terms.laws, terms.rates, terms.summary_rates)
+        return fold_marks(exchange, summary, terms.laws, terms.rates, terms.summary_rates, lasting=terms.lasting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +226,21 @@ class ServiceTruncation:
     def tidy(self, prompt: RunningPrompt, terms: Terms) -> tuple[int, int]:
         truncate(prompt, self.limit, self.ratio)
         return 0, 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """Another memory, under which so many of the latest exchanges stay."""
+
+    memory: Imagined
+    exchanges: int
+
+    @property
+    def name(self) -> str:
+        return self.memory.name
+
+    def tidy(self, prompt: RunningPrompt, terms: Terms) -> tuple[int, int]:
+        return self.memory.tidy(prompt, replace(terms, lasting=self.exchanges))
 
 
 def truncate(prompt: RunningPrompt, limit: int, ratio: float = 1.0) -> None:

@@ -21,7 +21,7 @@ from laconic.rates import Rates
 __all__ = ["average_exchange", "fold_marks", "summary_room"]
 
 _KEPT_EXCHANGES = 2
-"""Every word of the newest exchanges stays, whatever the laws say."""
+"""Every word of the newest exchanges stays, whatever the laws say; of more, if more shall last."""
 _LONGEST_SUMMARY, _SHORTEST_SUMMARY = 300, 200
 """Tokens: some twenty facts and the thread of the talk, or the facts and little else. It is read at every response, so
 its length follows the hit rate: 100 tokens more cost 0.3 % of the floor at a perfect cache and 2 % at a dead one
@@ -47,14 +47,15 @@ def summary_room(laws: Laws) -> int:
 
 
 def fold_marks(
-    exchange: int, summary: int, laws: Laws, rates: Rates | None, summary_rates: Rates | None
+    exchange: int, summary: int, laws: Laws, rates: Rates | None, summary_rates: Rates | None, *, lasting: int = 0
 ) -> tuple[int, int]:
-    """The high and the low mark, in tokens of writing. `summary`: of that, the one that stands there.
+    """The high and the low mark, in tokens of writing. `summary`: of that, the one that stands there. `lasting`: so
+    many exchanges are not to be folded.
 
     It belongs to the high mark as it is, not as it may be: else a long one passes the mark by itself, and the next
     exchange folds again.
     """
-    low = _KEPT_EXCHANGES * exchange
+    low = max(_KEPT_EXCHANGES, lasting) * exchange
     kept = low + max(summary, summary_room(laws) * 2 // 3)
     full = rates.text_in if rates is not None and rates.text_in is not None else 4_000
     cached = rates.text_cached if rates is not None and rates.text_cached is not None else full

@@ -91,11 +91,18 @@ class Past:
     where we ask."""
     typical: Callable[[], Typical] = Typical
     """The average exchange so far."""
+    lasting: int = 0
+    """So many of the latest exchanges that are over may be written down, but neither folded nor forgotten."""
 
     @property
     def transcribes(self) -> bool:
         """Whether somebody writes down what the user says."""
         return self.conversation.transcription_model is not None
+
+    def lasts(self, item: Item) -> bool:
+        """Whether an item is of the exchanges that last, or of the one under way."""
+        number = self.exchanges.number(item.id) if self.lasting else None
+        return number is not None and number > self.exchanges.count - self.lasting
 
 
 class Memory(Protocol):

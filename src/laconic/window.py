@@ -67,7 +67,7 @@ class Window:
             tokens = self._tally.of(item.id)
             if tokens is None:
                 continue
-            if total <= low or not past.over(item):
+            if total <= low or not past.over(item) or past.lasts(item):
                 break
             total -= tokens
             surplus.append(item)

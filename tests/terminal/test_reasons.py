@@ -50,6 +50,11 @@ def test_a_choice_is_told_with_its_numbers() -> None:
     assert reason(f"memory is now summary: {why}", "ja") == f"記憶の方式は summary: {japanese}"
 
 
+def test_how_many_exchanges_last_is_told_before_the_reason() -> None:
+    why = "the 20 latest exchanges stay word for word; this service does not let go of items"
+    assert reason(why, "ja") == "最新の20往復は一語一句残します。このサービスでは項目を消せません"
+
+
 def test_what_cannot_be_done_is_told_with_what_is_done_instead() -> None:
     why = "this service writes our words in the wrong place; keeping a window of 8,000 tokens instead"
     assert reason(why, "ja").endswith("。代わりに最新の8,000トークンを残します")

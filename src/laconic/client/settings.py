@@ -69,7 +69,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "remember",
-        "what auto has to remember: words (every one), gist (the default), or a number of exchanges",
+        "what auto has to remember: words (every one), gist (the default), or a number of exchanges, the latest of "
+        "which stay word for word (older ones may become a gist, or go)",
     ),
     Setting(
         "budget",

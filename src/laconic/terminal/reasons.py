@@ -33,6 +33,7 @@ _JAPANESE: list[tuple[str, str]] = [
     # what auto chose
     (r"memory is (?:now )?([\w:]+): (.+)", "記憶の方式は {1}: {2}"),
     ("nothing has been said yet", "まだ何も話していません"),
+    (r"the (\d+) latest exchanges stay word for word; (.+)", "最新の{1}往復は一語一句残します。{2}"),
     (
         "this service bills by the minute, so forgetting saves nothing",
         "時間で課金するサービスなので、忘れても安くなりません",
