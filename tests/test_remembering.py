@@ -812,6 +812,20 @@ def test_a_summary_that_never_comes_is_not_waited_for_for_ever() -> None:
     assert talk.texts[0] == f"{HEADING}\nNumbers were told."
 
 
+@pytest.mark.parametrize("memory", ["written", "written:notes", "summary:60:20", "auto"])
+def test_a_service_that_deletes_nothing_is_written_into_once_and_that_is_the_reason_given(memory: str) -> None:
+    talk = Obedient(memory)
+    talk.refused = {"delete"}
+    talk.exchange("My number is 0.")
+    written = len(talk.session.conversation)
+    for n in range(1, 12):
+        talk.exchange(f"My number is {n}.")
+    assert len(talk.session.conversation) == written + 2 * 11
+    assert talk.asks == []
+    assert sum(isinstance(note, Unsupported) for note in talk.notices) == 1
+    assert talk.session.why() == "this service does not let go of items"
+
+
 def test_a_summary_that_cannot_be_written_deletes_nothing() -> None:
     talk = Obedient("summary:60:20")
     for n in range(6):
@@ -1006,6 +1020,15 @@ def test_words_of_what_the_app_deletes_meanwhile_are_taken_back() -> None:
     talk.app(DELETE, item_id="u")
     talk.answer()
     assert talk.held == [SAID]
+
+
+def test_words_the_app_did_away_with_say_nothing_about_the_form() -> None:
+    """A service that refuses written replies is another matter."""
+    talk = Noted("written")
+    talk.app(DELETE, item_id="a")
+    talk.answer()
+    assert talk.held == ["Where is it?"]
+    assert talk.session.memory.name == "written"
 
 
 def test_what_is_unwanted_goes_at_once_though_a_response_is_running() -> None:

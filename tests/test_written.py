@@ -239,6 +239,88 @@ def test_where_we_may_not_write_a_window_takes_over_at_once(kind: str, told: str
     assert told in world.told[0]
 
 
+# --- sound that does not go -----------------------------------------------------------------------------------------
+
+
+def later(world: World, number: int) -> None:
+    world.enter(spoken(f"u{number}", QUESTION), number)
+    world.enter(heard(f"a{number}", ANSWER), number)
+
+
+@pytest.mark.parametrize("notes", [False, True])
+def test_a_service_that_lets_go_of_nothing_is_written_into_once(notes: bool) -> None:
+    world, written = exchange(notes=notes)
+    world.fate = lambda edit: "refused" if isinstance(edit, Delete) else "done"
+    world.follow(written)
+    tried = len(world.edits)
+    assert world.kinds[-1] == ("delete w1" if notes else "delete w2"), "the words were to be taken back"
+    assert world.told == ["this service does not let go of items; keeping a window of 8,000 tokens instead"]
+    later(world, 2)
+    world.follow(written)
+    assert len(world.edits) == tried
+    assert written.why() == world.told[0]
+
+
+def test_once_it_is_known_that_nothing_can_be_deleted_that_is_the_reason_and_it_was_said() -> None:
+    world, written = exchange()
+
+    def fate(edit: Edit) -> str:
+        if isinstance(edit, Insert):
+            return "done"
+        world.unsupported = {"delete"}
+        return "refused"
+
+    world.fate = fate
+    world.follow(written)
+    later(world, 2)
+    assert world.follow(written) == []
+    assert written.why() == "this service does not let go of items"
+    assert world.told == [], "others say so"
+
+
+def test_words_whose_sound_stays_are_taken_back_and_writing_goes_on() -> None:
+    """It would not delete one of two items: the words of the other are all there is of it."""
+    for held, left in (("u1", ["u1", "w2"]), ("a1", ["w1", "a1"])):
+        world, written = exchange()
+        world.fate = lambda edit, held=held: "refused" if edit.item_id == held else "done"
+        world.follow(written)
+        assert world.ids == left
+        world.kept = {held}
+        later(world, 2)
+        world.follow(written)
+        assert world.words[2:] == [f"user: {QUESTION}", f"assistant: {ANSWER}"]
+        assert world.told == []
+
+
+def test_a_note_stays_while_any_of_what_stands_in_it_is_gone() -> None:
+    world, written = exchange(notes=True)
+    world.fate = lambda edit: "refused" if edit.item_id == "u1" else "done"
+    world.follow(written)
+    assert world.ids == ["u1", "w1"]
+
+
+def test_words_of_what_was_deleted_without_an_answer_are_not_taken_back() -> None:
+    """It may have gone: they may be all that is left of it."""
+    world, written = exchange()
+    world.fate = lambda edit: "unanswered" if isinstance(edit, Delete) else "done"
+    world.follow(written)
+    assert world.ids == ["u1", "w1", "a1", "w2"]
+
+
+def test_one_exchange_that_is_held_on_to_stops_no_writing_where_others_went() -> None:
+    world, written = exchange()
+    world.follow(written)
+    later(world, 2)
+    world.fate = lambda edit: "refused" if isinstance(edit, Delete) else "done"
+    world.follow(written)
+    world.kept = {"u2", "a2"}
+    world.fate = lambda edit: "done"
+    later(world, 3)
+    world.follow(written)
+    assert world.words[-2:] == [f"user: {QUESTION}", f"assistant: {ANSWER}"]
+    assert world.told == []
+
+
 # --- no words -----------------------------------------------------------------------------------------------------
 
 
@@ -272,6 +354,12 @@ def test_one_turn_without_words_is_waited_for_many_are_not() -> None:
     world.follow(written)
     assert len(world.told) == 1
     assert "do not come" in world.told[0]
+    assert written.why() == world.told[0]
+    for item in world.conversation:
+        item.parts[0].text = QUESTION
+    world.follow(written)
+    world.follow(written)
+    assert written.why().startswith("the newest exchange is heard"), "they came after all"
 
 
 # --- drift --------------------------------------------------------------------------------------------------------

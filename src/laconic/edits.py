@@ -88,7 +88,7 @@ class Insert:
 Edit = Delete | Truncate | Insert
 _DUE_AGAIN = 64
 """So many second answers are waited for at most: services exist that never answer."""
-Result = Literal["done", "gone", "refused", "unanswered", "misplaced"]
+Result = Literal["done", "gone", "refused", "unanswered", "misplaced", "withheld"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,8 @@ class Outcome:
     edit: Edit
     result: Result
     """`gone`: the service does not know the item. `unanswered`: given up after a second try. `misplaced`: written,
-    but not where we asked (servers exist that always append)."""
+    but not where we asked (servers exist that always append). `withheld`: not sent, or taken back, because of what the
+    app does with the item; the service has no part in it."""
     why: str = ""
 
 

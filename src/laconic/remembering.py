@@ -379,11 +379,11 @@ class Remembering:
         if not isinstance(edit, Insert) and edit.item_id not in self._conversation:
             self._planner.settle(Outcome(edit, "gone"))
         elif edit.item_id in self.edits or self.edits.tried(edit.item_id) or not self.edits.supports(edit.kind):
-            self._planner.settle(Outcome(edit, "refused", "not possible here"))
+            self._planner.settle(Outcome(edit, "withheld", "not possible here"))
         elif isinstance(edit, Insert) and not all(self._unchanged(item_id) for item_id in edit.instead_of):
-            self._planner.settle(Outcome(edit, "refused", "the app changed what it was to stand for"))
+            self._planner.settle(Outcome(edit, "withheld", "the app changed what it was to stand for"))
         elif isinstance(edit, Delete) and edit.item_id in self._pinned:
-            self._planner.settle(Outcome(edit, "refused", "pinned"))
+            self._planner.settle(Outcome(edit, "withheld", "pinned"))
         else:
             later_s = self._keep(edit)
             event: dict[str, Any] = self.edits.send(edit, now + later_s)
@@ -440,7 +440,7 @@ class Remembering:
             self._planner.begin(undo)
         elif outcome.result == "done":
             self.standing.inserted(edit)
-        return replace(outcome, result="refused", why="the app changed it") if changed else outcome
+        return replace(outcome, result="withheld", why="the app changed it") if changed else outcome
 
     def _left(self, item_id: str) -> None:
         self._exchanges.left(item_id)

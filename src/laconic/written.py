@@ -13,7 +13,8 @@ for the exchange. Some models fall into answering in writing when they read writ
 or when a service refuses assistant text.
 
 Where words do not come (nobody transcribes what the user says, or it fails time and again) sound cannot be written
-down: that is said once, and a window of tokens bounds what is left of it.
+down: that is said once, and a window of tokens bounds what is left of it. Where sound does not go though its words
+stand, they are taken back; if they do not go either, nothing more is written.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ CUT_OFF = "…"
 """Ends the words of a reply that the caller stopped hearing: the model sees that it was cut off."""
 _FALLBACK = 8_000
 """Tokens of the window that remembers where writing cannot."""
+_INSTEAD = f"keeping a window of {_FALLBACK:,} tokens instead"
 _PATIENCE = 6
 """So many items may wait for their words before we say that they do not come."""
 _MISPLACES = "this service writes our words in the wrong place"
+_STAYS = "this service does not let go of items"
 _TRIES = 2
 """So often an item's words may be turned down; then its sound is let be."""
 
@@ -47,6 +50,8 @@ class Written:
         self.broken: str | None = None
         """Why writing is not possible here, once that is known for good."""
         self._wordless: str | None = None  # why words do not come, once that has been said
+        self._lets_go = False  # whether this service has ever deleted what we had written down
+        self._troubled: str | None = None  # what keeps us from writing at the moment
         self._window = Window(_FALLBACK)
         self._turned_down: dict[str, int] = {}  # by item of sound
         self._dialogue_ids: dict[str, None] = {}  # what we wrote as a dialogue
@@ -57,8 +62,8 @@ class Written:
 
     @property
     def trouble(self) -> str | None:
-        """What keeps us from writing, or kept us at times."""
-        return self.broken or self._wordless
+        """What keeps us from writing, and what is done instead; None if nothing does."""
+        return self._troubled
 
     def why(self) -> str:
         return self.trouble or "the newest exchange is heard as sound, the older ones are in writing"
@@ -80,6 +85,7 @@ class Written:
     def plans(self, past: Past) -> Iterator[Plan]:
         """One plan for each exchange that is over and still sounds."""
         if not past.supports("delete"):
+            self._troubled = _STAYS
             return
         if not past.supports("create"):
             self._give_up("this service does not let us write into its conversation", past)
@@ -87,7 +93,9 @@ class Written:
             self._give_up(_MISPLACES, past)
         if self.broken is None:
             yield from self._writing(past)
-        if self.broken is not None or self._lacks_words(past):
+        reason = self.broken or self._lacks_words(past)
+        self._troubled = reason and f"{reason}; {_INSTEAD}"
+        if reason is not None:
             yield from self._window.plans(past)
 
     def _writing(self, past: Past) -> Iterator[Plan]:
@@ -111,8 +119,8 @@ class Written:
         pure = all(part.is_audio or part.text is not None for part in item.parts)
         return pure and self._turned_down.get(item.id, 0) < _TRIES
 
-    def _lacks_words(self, past: Past) -> bool:
-        """Whether there is sound that cannot be written down for want of words; said when it is first seen."""
+    def _lacks_words(self, past: Past) -> str | None:
+        """Why sound cannot be written down for want of words, said when it is first seen; None if it can."""
         sounding = (item for item in past.conversation.sounding() if past.over(item) and not past.pinned(item))
         missing = [item for item in sounding if item.audio_ms and _words(item, past) is None]
         if not past.transcribes and any(item.role == "user" for item in missing):
@@ -120,11 +128,11 @@ class Written:
         elif len(missing) > _PATIENCE:
             reason = "words of what was said do not come, so it cannot be kept in writing"
         else:
-            return False
+            return None
         if self._wordless is None:
             self._wordless = reason
-            past.say(f"{reason}; keeping a window of {_FALLBACK:,} tokens instead")
-        return True
+            past.say(f"{reason}; {_INSTEAD}")
+        return reason
 
     def _dialogue(self, pairs: Sequence[tuple[Item, str]], past: Past) -> Steps:
         """Each item's words right behind it, then the sound goes."""
@@ -149,7 +157,8 @@ class Written:
         if not failed:
             if not self.notes:
                 self._remember_dialogue(words, past)
-            yield [Delete(item.id, "written") for item in sound]
+            went = yield [Delete(item.id, "written") for item in sound]
+            yield from self._unless_it_went(words, went, past)
             return
         if any(outcome.result == "misplaced" for outcome in failed):
             self._give_up(_MISPLACES, past)
@@ -161,6 +170,22 @@ class Written:
         standing = [outcome.edit for outcome in outcomes if outcome.result in ("done", "misplaced")]
         yield [Delete(edit.item_id, "undone") for edit in standing]
 
+    def _unless_it_went(self, words: Sequence[Insert], went: list[Outcome] | str | None, past: Past) -> Steps:
+        """Take words back whose sound the service holds on to; and if it holds on to them too, write no more. What was
+        not answered may have gone, and the words are all that is left."""
+        assert isinstance(went, list)
+        self._lets_go |= any(outcome.result == "done" for outcome in went)
+        stayed = {outcome.edit.item_id for outcome in went if outcome.result == "refused"}
+        twice = [insert for insert in words if stayed.issuperset(insert.instead_of)]
+        if twice and not all_done((yield [Delete(insert.item_id, "undone") for insert in twice])):
+            self.holds_on(past)
+
+    def holds_on(self, past: Past) -> None:
+        """The service held on to what was to go, and to what was written instead: no more is written, unless it has
+        let go of something before. If it is known by now to delete nothing at all, that has been said."""
+        if past.supports("delete") and not self._lets_go:
+            self._give_up(_STAYS, past)
+
     def _remember_dialogue(self, words: Sequence[Insert], past: Past) -> None:
         self._dialogue_ids |= {insert.item_id: None for insert in words}
         if len(self._dialogue_ids) > 2 * len(past.conversation) + 64:  # most were folded
@@ -169,7 +194,7 @@ class Written:
     def _give_up(self, reason: str, past: Past) -> None:
         if self.broken is None:
             self.broken = reason
-            past.say(f"{reason}; keeping a window of {_FALLBACK:,} tokens instead")
+            past.say(f"{reason}; {_INSTEAD}")
 
 
 def _words(item: Item, past: Past) -> str | None:

@@ -127,6 +127,7 @@ class Page:
         """Items whose words took their place, and items that went into a summary."""
         self._fold: Line | None = None  # the notice of the fold under way
         self._fold_items = self._fold_beats = 0
+        self._failing: set[str] = set()  # kinds of edits that have failed, which was said
         self._conversation = conversation
         self._by_id: dict[str, Line] = {}
 
@@ -155,8 +156,9 @@ class Page:
                 self.note(say("budget_warned", spent=shown(spent, unit), limit=shown(limit, unit)))
             case BudgetEnded(unit, _, limit):
                 self.note(say("budget_ended", limit=shown(limit, unit)))
-            case EditFailed():
-                self.note(say("edit_failed", kind=notice.kind, why=notice.why))
+            case EditFailed(kind) if kind not in self._failing:
+                self._failing.add(kind)
+                self.note(say("edit_failed", kind=kind, why=notice.why))
             case Unsupported():
                 self.note(say("unsupported", what=notice.kind))
             case _:
