@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from pasts import World, spoken
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pasts import World, heard, spoken
 from playbook import counter
 
 from laconic import events as ev
-from laconic.choosing import Auto, forecast, requirement
+from laconic.choosing import Auto, Choice, Grounds, forecast, requirement
 from laconic.conversation import Conversation
 from laconic.edits import Outcome
 from laconic.errors import BadInput
@@ -78,13 +80,72 @@ def test_before_anything_is_known_everything_is_in_force() -> None:
 
 
 @pytest.mark.parametrize(
-    ("remember", "expected"), [("words", "written"), ("gist", "summary"), (5, "summary"), (400, "summary")]
+    ("remember", "expected"), [("words", "written"), ("gist", "summary"), (5, "summary"), (20, "summary")]
 )
 def test_with_a_cold_cache_the_old_words_go_into_writing(remember: str | int, expected: str) -> None:
     auto = Auto(memory, remember)
     assert chosen(auto, past()) == expected
     assert "an hour costs" in auto.why()
     assert "kept" in auto.why()
+
+
+def test_the_more_exchanges_shall_last_the_dearer_is_a_summary() -> None:
+    """Until it leaves as much as `written` does; but nothing costs less than what is asked."""
+    names, terms = ["summary", "written"], (KEPT_COLD, rates("gpt-realtime-2.1"), None, Typical())
+    few, more, many = (forecast(names, *terms, lasts=lasts) for lasts in (0, 20, 400))
+    assert few["summary"] < more["summary"] < many["summary"] == many["written"] == few["written"]
+
+
+def test_how_many_exchanges_last_is_part_of_the_reason() -> None:
+    auto = Auto(memory, 20)
+    chosen(auto, past())
+    assert auto.why().startswith("the 20 latest exchanges stay word for word; an hour costs exchanges:20 $")
+    assert chosen(Auto(memory, 3), past(silent=True)) == "exchanges:3"
+
+
+def test_what_is_chosen_by_is_what_it_costs_to_remember_so_many() -> None:
+    choice = Choice(20)
+    moment = past()
+    choice.consider(Grounds(moment.laws, moment.rates, None, Typical, 0))
+    assert choice.costs == forecast(list(choice.costs), moment.laws, moment.rates, None, Typical(), lasts=20)
+
+
+TURNS = st.lists(st.tuples(st.integers(1, 250), st.booleans(), st.booleans()), min_size=1, max_size=40)
+PLACES = st.sampled_from([(), ("delete",), ("create",), ("place",)])
+
+
+@settings(max_examples=60)
+@given(
+    turns=TURNS,
+    lasting=st.integers(1, 12),
+    hit_rate=st.sampled_from([0.0, 0.5, 1.0]),
+    model=st.sampled_from(["gpt-realtime-2.1", "gpt-live-1", None]),
+    transcribes=st.booleans(),
+    unsupported=PLACES,
+)
+def test_whatever_is_chosen_the_latest_exchanges_stand(
+    turns: list[tuple[int, bool, bool]],
+    lasting: int,
+    hit_rate: float,
+    model: str | None,
+    transcribes: bool,
+    unsupported: tuple[str, ...],
+) -> None:
+    """As sound or word for word, of whatever length, whether or not transcripts and summaries come."""
+    world = World(laws=Laws(hit_rate=hit_rate), rates=rates(model) if model else None, transcribes=transcribes)
+    auto = Auto(memory, lasting)
+    for number, (count, transcribed, summarised) in enumerate(turns, 1):
+        question, answer = (" ".join([who, str(number), *["word"] * count]) for who in ("Question", "Answer"))
+        world.enter(spoken(f"u{number}", question if transcribed else None, ms=count * 400), number)
+        world.enter(heard(f"a{number}", answer, ms=count * 400), number)
+        world.summarise = lambda text, made=summarised: "short" if made else None
+        if number == len(turns) // 2:
+            world.unsupported = set(unsupported)
+        world.follow(auto)
+        held = "\n".join(f"{item.id} {item.text}" for item in world.conversation) + "\n"
+        for n in range(max(1, number - lasting + 1), number + 1):
+            assert f"Question {n} " in held or f"u{n} None\n" in held
+            assert f"Answer {n} " in held
 
 
 def test_auto_says_what_it_was_asked_to_remember() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pasts import World, called, heard, output, spoken, typed
 
 from laconic.edits import Delete, Edit, Insert
@@ -114,6 +116,42 @@ def test_what_is_pinned_or_under_way_is_not_folded_nor_counted() -> None:
     world.underway = {"t5"}
     world.follow(summary)
     assert world.ids == ["w1", "t1", *[f"t{n}" for n in range(5, 13)]]
+
+
+def test_exchanges_that_shall_last_are_not_folded() -> None:
+    """Though the low mark lies in the midst of them. Nothing is, before it comes to half a span."""
+    world, summary = talk(11), Summary(high=100, low=30)
+    world.past.lasting = 9
+    assert world.follow(summary) == [], "20 tokens of 110 are older"
+    more(world, 12)
+    assert world.follow(summary) == []
+    more(world, 13)
+    [about] = world.follow(summary)
+    assert about == {"t1", "t2", "t3", "t4"}
+    assert world.ids == ["w1", *[f"t{n}" for n in range(5, 14)]]
+
+
+TURNS = st.lists(st.tuples(st.integers(1, 90), st.booleans(), st.booleans()), min_size=1, max_size=60)
+
+
+@given(turns=TURNS, lasting=st.integers(1, 12), low=st.integers(1, 300), span=st.integers(1, 400), lawful=st.booleans())
+def test_whatever_the_marks_the_latest_exchanges_stand_in_words(
+    turns: list[tuple[int, bool, bool]], lasting: int, low: int, span: int, lawful: bool
+) -> None:
+    """Of whatever length; with calls among them, and summaries that do not come."""
+    world = World(laws=LAWS)
+    world.past.lasting = lasting
+    summary = Summary() if lawful else Summary(high=low + span, low=low)
+    for number, (count, calls, summarised) in enumerate(turns, 1):
+        world.enter(said(number, count), number)
+        if calls:
+            world.enter(called(f"f{number}", f"c{number}"), number)
+            world.enter(output(f"o{number}", f"c{number}"), number)
+        world.summarise = lambda text, made=summarised: "short" if made else None
+        world.follow(summary)
+        latest = range(max(1, number - lasting + 1), number + 1)
+        assert {f"t{n}" for n in latest} <= set(world.ids)
+        assert {f"{kind}{n}" for n in latest if turns[n - 1][1] for kind in "fo"} <= set(world.ids)
 
 
 def test_calls_are_folded_with_their_outputs_after_them_and_open_ones_stay() -> None:
@@ -238,6 +276,8 @@ def test_marks_are_those_of_what_is_held() -> None:
     world.enter(typed("s", f"{HEADING}\n{'word ' * 30}", "system"), 1, "root")
     assert summary.marks(world.past) == fold_marks(100, summary.size, LAWS, rates, small)
     assert summary.size == text_tokens(f"{HEADING}\n{'word ' * 30}")
+    world.past.lasting = 20
+    assert summary.marks(world.past) == fold_marks(100, summary.size, LAWS, rates, small, lasting=20)
 
 
 def test_the_more_the_cache_hits_the_longer_a_summary_may_be() -> None:

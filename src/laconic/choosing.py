@@ -1,7 +1,8 @@
 """`auto`: the cheapest memory that remembers what it is asked to, by the laws as far as they are known.
 
 What shall be remembered is said in one of three ways: `words` (every word of the conversation), `gist` (the newest
-words, and the gist of the rest) or a number of exchanges. That leaves a few memories to choose from. An average
+words, and the gist of the rest) or a number of exchanges: so many of the latest that are over stay, as sound or word
+for word, under whichever memory is chosen (`Past.lasting`). That leaves a few memories to choose from. An average
 hour is reckoned under each of them, with the lengths this conversation has had so far, and the cheapest is taken;
 within three percent of it, the one that holds over the longest talk. The choice is made again when the laws have
 changed noticeably and the talk has doubled, or has grown by eight exchanges, since reckoning takes some tens of
@@ -9,17 +10,21 @@ milliseconds in which nobody's sound moves; and it is changed only for more than
 
 Where forgetting cannot save anything (services that bill by the minute) or cannot be done (no edits), everything
 is kept.
+
+`Choice` chooses and does nothing: also for a talk that is only imagined (whatif). `Auto` is the memory that does what
+was chosen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from laconic.alternatives import Alternatives
 from laconic.errors import BadInput
 from laconic.folding import Summary
+from laconic.imagined import Lasting, imagined
 from laconic.items import Item, Part
 from laconic.laws import Laws
 from laconic.meter import dollars
@@ -28,7 +33,7 @@ from laconic.rates import Rates
 from laconic.usage import Usage
 from laconic.written import Written
 
-__all__ = ["Auto", "forecast", "requirement"]
+__all__ = ["Auto", "Choice", "Grounds", "forecast", "requirement"]
 
 _RECKONED = 60
 """Exchanges of the hour that is reckoned; the forecast is scaled from them."""
@@ -62,14 +67,15 @@ def forecast(
     typical: Typical,
     *,
     summary_tokens: int | None = None,
+    lasts: int = 0,
 ) -> dict[str, int]:
     """Nano-units of money an hour of such exchanges costs under each memory; empty where prices are unknown.
 
-    `summary_tokens`: what a summary came to, if one was made.
+    `summary_tokens`: what a summary came to, if one was made. `lasts`: so many of the latest exchanges are to stay.
     """
     if rates is None or not rates.priced:
         return {}
-    return dict(_reckoned(tuple(names), laws, rates, summary_rates, typical, summary_tokens))
+    return dict(_reckoned(tuple(names), laws, rates, summary_rates, typical, summary_tokens, lasts))
 
 
 @lru_cache(maxsize=64)
@@ -80,10 +86,12 @@ def _reckoned(
     summary_rates: Rates | None,
     typical: Typical,
     summary_tokens: int | None,
+    lasts: int,
 ) -> dict[str, int]:
     """Kept, because all sessions of a process begin alike, and often at the same moment."""
-    imagined = Alternatives(laws, rates, memories=names, summary_rates=summary_rates, summary_tokens=summary_tokens)
-    imagined.configured(typical.instructions)
+    memories = [Lasting(imagined(name), lasts) for name in names]
+    talk = Alternatives(laws, rates, memories=memories, summary_rates=summary_rates, summary_tokens=summary_tokens)
+    talk.configured(typical.instructions)
     words = " ".join(["word"] * typical.user_words)
     reply = " ".join(["word"] * typical.reply_text)
     usage = Usage(text_in=1, audio_in=1, text_out=typical.reply_text, audio_out=typical.reply_audio)
@@ -91,10 +99,86 @@ def _reckoned(
     for n in range(_RECKONED):
         user = Item(f"u{n}", role="user", status="completed", parts=[Part("input_audio", words, typical.user_ms)])
         answer = Item(f"a{n}", role="assistant", status="completed", parts=[Part("output_audio", reply, reply_ms)])
-        imagined.said(user)
-        imagined.replied(f"r{n}", [answer], usage)
-    imagined.elapsed(_RECKONED * 3_600_000 // _PER_HOUR)
-    return {name: cost.nanodollars * _PER_HOUR // _RECKONED for name, cost in imagined.costs().items()}
+        talk.said(user)
+        talk.replied(f"r{n}", [answer], usage)
+    talk.elapsed(_RECKONED * 3_600_000 // _PER_HOUR)
+    return {name: cost.nanodollars * _PER_HOUR // _RECKONED for name, cost in talk.costs().items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What is known when a memory is to be chosen."""
+
+    laws: Laws
+    rates: Rates | None
+    summary_rates: Rates | None
+    typical: Callable[[], Typical]
+    """The average exchange so far."""
+    exchanges: int
+    """So many are over."""
+    summary_tokens: int | None = None
+    """What a summary came to, if one stands."""
+    deletes: bool = True
+    """Whether the service lets go of items."""
+    writes: bool = True
+    """Whether words can take the place of sound."""
+
+
+class Choice:
+    """Which memory does best what is asked, and why."""
+
+    def __init__(self, remember: str | int = "gist") -> None:
+        self.remember = remember
+        self.chosen: str | None = None
+        """The memory's name; None before anything was considered."""
+        self.costs: dict[str, int] = {}
+        """What an hour costs under each that was considered, in nano-units of money; empty where nobody knows."""
+        self.why = "nothing has been said yet"
+        self._laws: Laws | None = None
+        self._exchanges = 0
+
+    @property
+    def lasting(self) -> int:
+        """So many of the latest exchanges were asked for."""
+        return self.remember if isinstance(self.remember, int) else 0
+
+    def due(self, laws: Laws, exchanges: int) -> bool:
+        """Whether it is time to consider (again)."""
+        grown = exchanges - self._exchanges
+        again = grown >= _RECONSIDER or (grown >= self._exchanges and _changed(self._laws, laws))
+        return self.chosen is None or again
+
+    def consider(self, grounds: Grounds) -> str:
+        """Choose by what is known now."""
+        self._laws, self._exchanges = grounds.laws, grounds.exchanges
+        names = self._candidates(grounds)
+        self.costs = forecast(
+            names,
+            grounds.laws,
+            grounds.rates,
+            grounds.summary_rates,
+            grounds.typical(),
+            summary_tokens=grounds.summary_tokens,
+            lasts=self.lasting,
+        )
+        cheapest = min(self.costs.values(), default=0)
+        close = cheapest + abs(cheapest) * _GAIN  # a base that was fitted far below zero makes costs negative
+        if self.chosen not in names or self.costs.get(self.chosen, 0) > close:
+            self.chosen = next(name for name in names if self.costs.get(name, 0) <= close)
+        reason = _reason(self.costs, grounds)
+        self.why = f"the {self.lasting} latest exchanges stay word for word; {reason}" if self.lasting else reason
+        return self.chosen
+
+    def _candidates(self, grounds: Grounds) -> list[str]:
+        """What can do what is asked here, the preferred one first where costs are equal or unknown."""
+        if (grounds.rates is not None and grounds.rates.by_time) or not grounds.deletes:
+            return ["everything"]
+        exchanges = [f"exchanges:{self.lasting}"] if self.lasting else []
+        if not grounds.writes:
+            return ["everything"] if self.remember == "words" else [*exchanges, "window:8000", "everything"]
+        if self.remember == "words":
+            return ["written", "everything"]
+        return [*exchanges, "summary", "written", "everything"]
 
 
 class Auto:
@@ -102,26 +186,24 @@ class Auto:
 
     def __init__(self, make: Callable[[str], Memory], remember: str | int = "gist") -> None:
         self._make = make
-        self.remember = remember
+        self._choice = Choice(remember)
         self._memories: dict[str, Memory] = {}
-        self._chosen: Memory | None = None
-        self._laws: Laws | None = None
-        self._exchanges = 0
-        self._why = "nothing has been said yet"
 
     @property
     def name(self) -> str:
-        return "auto" if self.remember == "gist" else f"auto:{self.remember}"
+        remember = self._choice.remember
+        return "auto" if remember == "gist" else f"auto:{remember}"
 
     @property
     def chosen(self) -> str:
         """The name of the memory in force."""
-        return self._chosen.name if self._chosen is not None else "everything"
+        return self._choice.chosen or "everything"
 
     def why(self) -> str:
         """What keeps the memory in force from its work, or else why it was chosen."""
-        trouble = self._chosen.trouble if isinstance(self._chosen, (Written, Summary)) else None
-        return trouble or self._why
+        memory = self._memories.get(self.chosen)
+        trouble = memory.trouble if isinstance(memory, (Written, Summary)) else None
+        return trouble or self._choice.why
 
     def to_notes(self, past: Past) -> Steps:
         """As `Written.to_notes`, in whichever memory writes."""
@@ -130,47 +212,34 @@ class Auto:
                 yield from memory.to_notes(past)
 
     def plans(self, past: Past) -> Iterator[Plan]:
-        grown = past.exchanges.count - self._exchanges
-        due = grown >= _RECONSIDER or (grown >= self._exchanges and _changed(self._laws, past.laws))
-        chosen = self._choose(past) if self._chosen is None or due else self._chosen
-        yield from chosen.plans(past)
+        if self._choice.due(past.laws, past.exchanges.count):
+            self._consider(past)
+        lasting = self._choice.lasting
+        chosen = self._memories.get(self.chosen) or self._memories.setdefault(self.chosen, self._make(self.chosen))
+        yield from chosen.plans(replace(past, lasting=lasting) if lasting else past)
 
-    def _choose(self, past: Past) -> Memory:
-        self._laws, self._exchanges = past.laws, past.exchanges.count
-        names = self._candidates(past)
-        costs = forecast(
-            names, past.laws, past.rates, past.summary_rates, past.typical(), summary_tokens=self._summary_tokens
+    def _consider(self, past: Past) -> None:
+        before = self._choice.chosen
+        chosen = self._choice.consider(
+            Grounds(
+                past.laws,
+                past.rates,
+                past.summary_rates,
+                past.typical,
+                past.exchanges.count,
+                self._summary_tokens,
+                deletes=past.supports("delete"),
+                writes=past.transcribes and past.supports("create") and past.supports("place"),
+            )
         )
-        cheapest = min(costs.values(), default=0)
-        close = cheapest + abs(cheapest) * _GAIN  # a base that was fitted far below zero makes costs negative
-        best = next(name for name in names if costs.get(name, 0) <= close)
-        now = self._chosen.name if self._chosen is not None else None
-        if now in names and costs.get(now, 0) <= close:
-            best = now
-        self._why = _reason(best, costs, past)
-        if self._chosen is None or best != now:
-            self._chosen = self._memories.setdefault(best, self._make(best))
-            if now is not None:
-                past.say(f"memory is now {best}: {self._why}")
-        return self._chosen
+        if before not in (None, chosen):
+            past.say(f"memory is now {chosen}: {self._choice.why}")
 
     @property
     def _summary_tokens(self) -> int | None:
         """What a summary came to, if one stands."""
         folding = next((memory for memory in self._memories.values() if isinstance(memory, Summary)), None)
         return (folding.size or None) if folding is not None else None
-
-    def _candidates(self, past: Past) -> list[str]:
-        """What can do what is asked here, the preferred one first where costs are equal or unknown."""
-        if (past.rates is not None and past.rates.by_time) or not past.supports("delete"):
-            return ["everything"]
-        if not (past.transcribes and past.supports("create") and past.supports("place")):
-            return ["everything"] if self.remember == "words" else ["window:8000", "everything"]
-        if self.remember == "words":
-            return ["written", "everything"]
-        if self.remember == "gist":
-            return ["summary", "written", "everything"]
-        return [f"exchanges:{self.remember}", "summary", "written", "everything"]
 
 
 def _changed(before: Laws | None, laws: Laws) -> bool:
@@ -180,15 +249,15 @@ def _changed(before: Laws | None, laws: Laws) -> bool:
     return laws is not before and replace(laws, hit_rate=before.hit_rate, unverified=before.unverified) != before
 
 
-def _reason(best: str, costs: dict[str, int], past: Past) -> str:
+def _reason(costs: dict[str, int], grounds: Grounds) -> str:
     """Why, in a sentence with numbers."""
-    if past.rates is not None and past.rates.by_time:
+    if grounds.rates is not None and grounds.rates.by_time:
         return "this service bills by the minute, so forgetting saves nothing"
-    if not past.supports("delete"):
+    if not grounds.deletes:
         return "this service does not let go of items"
     if not costs:
         return "its prices are unknown here, and this is usually the cheapest"
-    currency = past.rates.currency if past.rates is not None else "USD"
+    currency = grounds.rates.currency if grounds.rates is not None else "USD"
     told = ", ".join(f"{name} {dollars(cost, currency)}" for name, cost in costs.items())
-    replies = "kept" if past.laws.keeps_reply_audio else "dropped"
-    return f"an hour costs {told} (cache hits {past.laws.hit_rate:.0%}, old replies' sound is {replies})"
+    replies = "kept" if grounds.laws.keeps_reply_audio else "dropped"
+    return f"an hour costs {told} (cache hits {grounds.laws.hit_rate:.0%}, old replies' sound is {replies})"

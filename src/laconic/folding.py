@@ -70,10 +70,12 @@ class Summary:
             tokens = self._tally.of(item.id)
             if tokens is None:
                 continue
-            if left <= low or not past.over(item):
+            if left <= low or not past.over(item) or past.lasts(item):
                 break
             left -= tokens
             old.append(item)
+        if past.lasting and total - left < (high - low) // 2:
+            return  # what must last passes the mark by itself: folding the little before it would not pay
         groups = forgettable(iter(old), past.conversation, past.kept)
         # A lone summary is not worth folding again.
         if any(not is_summary(item) for group in groups for item in group):
@@ -116,7 +118,7 @@ class Summary:
         if self.high is not None and self.low is not None:
             return self.high, self.low
         exchange = average_exchange(self._tally.tokens("said"), self._tally.exchanges("said"))
-        return fold_marks(exchange, self.size, past.laws, past.rates, past.summary_rates)
+        return fold_marks(exchange, self.size, past.laws, past.rates, past.summary_rates, lasting=past.lasting)
 
     @property
     def size(self) -> int:
