@@ -58,6 +58,15 @@ def test_long_messages_that_are_not_what_they_seem_are_read_whole(raw: str) -> N
     assert ev.read(raw.encode()) == ev.read(raw)
 
 
+@pytest.mark.parametrize("odd", ["\x01", "\\q", "\\u0041", "é", "\ud800"])
+def test_what_no_base64_holds_is_left_to_the_parser(odd: str) -> None:
+    """It may be no JSON at all: then the message is no event, be it long or short."""
+    text = '{"type":"input_audio_buffer.append","audio":"' + "A" * 5_000 + odd + '"}'
+    for raw in (text, text.encode(errors="surrogatepass")):
+        assert stepped_over(raw) is None
+        assert isinstance(ev.read(raw), ev.InputAudioBufferAppend if odd in ("\\u0041", "é") else ev.Unknown)
+
+
 def test_long_messages_that_are_no_sound_are_read_as_ever() -> None:
     long = "word " * 2_000
     text = json.dumps({"type": "response.output_text.delta", "item_id": "i", "delta": long})

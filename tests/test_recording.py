@@ -195,3 +195,14 @@ def test_what_is_nested_without_end_is_kept_as_text_and_breaks_no_reader_off():
     assert json.loads(line(endless, "service", 0.0))["event"] == endless
     with pytest.raises(BadInput, match="line 1: it is not one whole JSON object"):
         list(read_lines([f'{{"from":"service","event":{endless}}}']))
+    deep = '{"type":"x","y":' + "[" * 700 + "]" * 700 + "}"
+    assert json.loads(line(deep, "service", 0.0))["event"] == deep
+    with pytest.raises(BadInput, match="line 1: it is nested too deep"):
+        list(read_lines([f'{{"from":"service","event":{deep}}}']))
+
+
+def test_a_type_that_is_none_is_written_down_like_everything():
+    for type_ in ([], {}, 7, None):
+        text = line(json.dumps({"type": type_, "audio": "QUJD"}), "app", 0.0)
+        assert json.loads(text)["event"] == {"type": type_, "audio": "", "sound_bytes": 3}
+        assert json.loads(back(text)[0].raw) == {"type": type_, "audio": "AAAA"}

@@ -14,12 +14,13 @@ are read as their GA counterparts (dialects.py); xAI's own (`ping`, `…transcri
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
 from laconic.dialects import GA_NAMES
 from laconic.items import Wire
+from laconic.parsing import wire
 from laconic.payload import Raw, payload_bytes, stepped_over
 from laconic.shapes import SHAPES
 
@@ -42,11 +43,7 @@ class Unknown(Event, frozen=True, kw_only=True):
     name: str
     """Its type as it stands on the wire; empty when it has none or is not a JSON object."""
     reason: str | None = None
-    """For a known type: what did not fit."""
-
-
-class _Type(msgspec.Struct):
-    type: str = ""
+    """What did not fit: of a known type its fields, or all of it where it is no JSON object (parsing.py)."""
 
 
 # --- session -------------------------------------------------------------------------------------------------
@@ -438,25 +435,25 @@ def _named() -> dict[str, type[Event]]:
 EVENTS: dict[str, type[Event]] = _named()
 """Every event we know, by its GA name."""
 
-_peek = msgspec.json.Decoder(_Type)
 _decoders: dict[str, msgspec.json.Decoder[Event]] = {name: msgspec.json.Decoder(cls) for name, cls in EVENTS.items()}
 _decoders |= {beta: _decoders[ga] for beta, ga in GA_NAMES.items()}
 _shaped = {cls: [name for name in SHAPES if name in cls.__struct_fields__] for cls in EVENTS.values()}
-
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""No JSON, a field of the wrong type, no text, or nested deeper than anybody means it."""
+_EMPTY = msgspec.Raw(b'""')  # what stands where a payload was; a field of that name may stand further in as well
 
 
 def read(raw: Raw) -> Event:
-    """Read one message, whoever sent it, in either dialect. Never fails: what cannot be read is `Unknown`."""
+    """Read one message, whoever sent it, in either dialect. Never fails: what cannot be read is `Unknown`.
+
+    Of an event that is not, and of one that is unknown without a reason, `wire` makes a dict.
+    """
     short = stepped_over(raw)
     if short is not None:
         around, payload = short
         event = _read(around)
-        if isinstance(event, ResponseOutputAudioDelta):
+        if isinstance(event, ResponseOutputAudioDelta) and event.delta == _EMPTY:
             msgspec.structs.force_setattr(event, "delta", payload)
             return event
-        if isinstance(event, InputAudioBufferAppend):
+        if isinstance(event, InputAudioBufferAppend) and event.audio == _EMPTY:
             msgspec.structs.force_setattr(event, "audio", payload)
             return event
     return _read(raw)
@@ -464,11 +461,11 @@ def read(raw: Raw) -> Event:
 
 def _read(raw: Raw) -> Event:
     try:
-        name = _peek.decode(raw).type
-        if isinstance(raw, bytes) and not raw.isascii():
-            raw.decode()  # the peek steps over words without reading them
-    except _UNREADABLE as error:
+        name = wire(raw).get("type", "")
+    except ValueError as error:
         return Unknown(name="", reason=str(error))
+    if not isinstance(name, str):
+        return Unknown(name="", reason="its type is not a string")
     decoder = _decoders.get(name)
     if decoder is None:
         return Unknown(name=name)
@@ -476,17 +473,6 @@ def _read(raw: Raw) -> Event:
         event = decoder.decode(raw)
         for field in _shaped[type(event)]:
             msgspec.convert(getattr(event, field), SHAPES[field])
-    except _UNREADABLE as error:
+    except msgspec.MsgspecError as error:
         return Unknown(name=name, reason=str(error))
     return event
-
-
-def wire(raw: Raw) -> Wire:
-    """The whole message as a dict, for those who need fields `read` does not keep. ValueError if it is none."""
-    try:
-        found: Any = msgspec.json.decode(raw)
-    except RecursionError as error:
-        raise ValueError(str(error)) from None
-    if not isinstance(found, dict):
-        raise ValueError("not a JSON object")
-    return found

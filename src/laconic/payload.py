@@ -20,12 +20,15 @@ _LONG = 4_000
 """From this many bytes on it is cheaper to leave a payload out than to let the parser run over it."""
 _FIELD = re.compile(r'"(?:delta|audio)" ?: ?"')
 _FIELD_BYTES = re.compile(_FIELD.pattern.encode())
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
+"""Steps over a string, and complains of what may not stand in one."""
 
 
 def stepped_over(raw: Raw) -> tuple[Raw, msgspec.Raw] | None:
     """A long message that may carry sound, with an empty string in the payload's place; and the payload, in quotes.
 
-    The payload may turn out to be another kind of string: whoever reads what is around it must look at the type.
+    The payload may turn out to be another kind of string: whoever reads what is around it must look at the type. A
+    string that is no JSON, or needs more than stepping over, is left to the parser.
     """
     if len(raw) < _LONG:
         return None
@@ -35,11 +38,15 @@ def stepped_over(raw: Raw) -> tuple[Raw, msgspec.Raw] | None:
     begin = found.end()
     if isinstance(raw, str):
         end = raw.find('"', begin)
-        around, payload = raw[:begin] + raw[end:], raw[begin - 1 : end + 1].encode(errors="replace")
+        around, payload = raw[:begin] + raw[end:], raw[begin - 1 : end + 1].encode(errors="surrogatepass")
     else:
         end = raw.find(b'"', begin)
         around, payload = raw[:begin] + raw[end:], raw[begin - 1 : end + 1]
-    if end < 0 or payload[-2:-1] == b"\\" or len(around) >= _LONG:
+    if end < 0 or b"\\" in payload or not payload.isascii() or len(around) >= _LONG:
+        return None
+    try:
+        _skip(payload)
+    except msgspec.MsgspecError:
         return None
     return around, msgspec.Raw(payload)
 

@@ -26,7 +26,7 @@ from typing import Any, Literal, cast, get_args
 import msgspec
 
 from laconic.errors import BadInput
-from laconic.events import Raw
+from laconic.events import Raw, wire
 from laconic.items import Wire
 
 __all__ = ["Line", "Sender", "line", "read_lines"]
@@ -58,14 +58,11 @@ class Line:
 
 def line(raw: Raw, sender: Sender, now: float, sound: bool = False) -> str:
     """One message as one line, newline included. `now` in seconds. Never fails: what is no JSON is kept as text."""
+    shown: Wire | str
     try:
-        event: Any = msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        event = None
-    if isinstance(event, dict):
-        shown: Wire | str = _without_secrets(cast(Wire, event))
+        shown = _without_secrets(wire(raw))
         shown = shown if sound else _without_sound(shown)
-    else:
+    except ValueError:
         shown = raw if isinstance(raw, str) else raw.decode(errors="replace")
     record = {"at": round(now * 1000), "from": sender, "event": shown}
     return msgspec.json.encode(record).decode() + "\n"
@@ -93,7 +90,10 @@ def _read(text: str, number: int) -> Line:
             number, '"from" has to be service, app or laconic', '"from" は service、app、laconic のいずれかです'
         )
     if isinstance(event, dict):
-        raw: Raw = msgspec.json.encode(_with_silence(cast(Wire, event), number))
+        try:
+            raw: Raw = msgspec.json.encode(_with_silence(cast(Wire, event), number))
+        except RecursionError:
+            raise _broken(number, "it is nested too deep", "入れ子が深すぎます") from None
     elif isinstance(event, str):
         raw = event
     else:
@@ -112,7 +112,7 @@ def _broken(number: int, what: str, ja: str) -> BadInput:
 
 def _without_sound(event: Wire) -> Wire:
     """The event with every payload of sound emptied and measured: deltas, appends, and `audio` of content parts."""
-    key = _PAYLOADS.get(event.get("type", ""))
+    key = _PAYLOADS.get(str(event.get("type")))
     if key is not None:
         return _emptied(event, key)
     return cast(Wire, _walk(event, lambda node: _emptied(node, "audio")))
@@ -127,7 +127,7 @@ def _emptied(node: Wire, key: str) -> Wire:
 
 
 def _with_silence(event: Wire, number: int) -> Wire:
-    key = _PAYLOADS.get(event.get("type", ""), "audio")
+    key = _PAYLOADS.get(str(event.get("type")), "audio")
 
     def fill(node: Wire) -> Wire:
         measured = node.get("sound_bytes")

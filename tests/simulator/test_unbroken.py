@@ -24,6 +24,7 @@ from keeps import Shelf
 from playbook import counter
 from test_joined import told
 
+from laconic.budget import Budget, limits
 from laconic.folding import HEADING
 from laconic.items import Item
 from laconic.laws import prior
@@ -322,6 +323,22 @@ GARBAGE = [
     '{"type": "response.create", "response": {"input": "ITEM"}}',
     '{"type": "response.create", "response": {"input": [7, {"type": "item_reference", "id": "ITEM"}]}}',
     '{"type": "response.create", "response": {"colour": "red"}}',
+    '{"type": "response.create", "response": {"max_output_tokens": 1e999}}',
+    '{"type": "response.create", "of tomorrow": 1e999}',
+    '{"type": "conversation.item.retrieve", "item_id": "ITEM", "of tomorrow": -1E+400}',
+    '{"type": "conversation.item.truncate", "item_id": "ITEM", "content_index": 0, "audio_end_ms": 100, "x": 1e999}',
+    '{"type": "conversation.item.create", "previous_item_id": "ITEM", "x": NaN, "item": {"type": "message"}}',
+    '{"type": "conversation.item.of.tomorrow", "x": 1e999}',
+    '{"type": "session.update", "session": {"type": "realtime", "x": ' + "9" * 5_000 + "}}",
+    '{"type": "session.update", "session": {"type": "realtime", "x": ' + "[" * 150 + "]" * 150 + "}}",
+    '{"type": "conversation.item.delete", "item_id": "\\ud800"}',
+    '{"type": "conversation.item.delete", "item_id": "\x01"}',
+    '{"type": "conversation.item.delete", "item_id": "no such", "item_id": "ITEM"}',
+    '{"type": "conversation.item.delete", "item_id": 7, "item_id": "no such"}',
+    '\ufeff{"type": "input_audio_buffer.clear"}',
+    '{"type": "input_audio_buffer.clear"} {}',
+    '{"type": "input_audio_buffer.append", "audio": "' + "QUJD" * 1_200 + '", "x": 1e999}',
+    '{"type": "input_audio_buffer.append", "audio": "' + "QUJD" * 1_200 + '\\q"}',
 ]
 
 
@@ -367,10 +384,12 @@ summings = st.tuples(st.just("sum_up"), st.booleans())
 steps = st.one_of(exchanges, exchanges, items, items, items, summings, summings, others)
 
 
-def arms(memory: str, habits: Habits, faults: Callable[[], Faults], detection: Wire | None) -> tuple[App, App]:
-    """The app without us, and the app with us between."""
+def arms(
+    memory: str, habits: Habits, faults: Callable[[], Faults], detection: Wire | None, own: Session | None = None
+) -> tuple[App, App]:
+    """The app without us, and the app with us between: with a session of this memory, or with this one."""
     made: list[App] = []
-    for session in (None, Session(memory=memory, ids=counter(), keep=Shelf())):
+    for session in (None, own or Session(memory=memory, ids=counter(), keep=Shelf())):
         mind = Chatty()
         service = Service(
             habits,
@@ -408,6 +427,40 @@ def test_a_call_long_forgotten_may_be_answered_again() -> None:
             app.move()
         app.wait(8.0)
     compare(direct, through)
+
+
+@pytest.mark.parametrize("memory", ["everything", "last:1", "written", "summary:20:5"])
+def test_every_piece_of_garbage_is_answered_as_the_service_answers_it(memory: str) -> None:
+    """One after the other, and what is asked between them is answered as ever."""
+    direct, through = arms(memory, Habits(), Faults, DETECTION)
+    for at in range(len(GARBAGE)):
+        for app in (direct, through):
+            if at % 8 == 0:
+                app.exchange()
+            app.garbage(at)
+            app.retrieve(at)
+            app.move()
+    for app in (direct, through):
+        app.wait(8.0)
+    compare(direct, through)
+    assert sum(event["type"] == "error" for event in through.log) >= len(GARBAGE) - 6
+
+
+@pytest.mark.parametrize("memory", ["everything", "select:2", "summary:20:5"])
+@pytest.mark.parametrize("dialect", ["ga", "beta"])
+def test_garbage_breaks_no_session_that_has_a_budget_or_selects(memory: str, dialect: Any) -> None:
+    """What nobody can reckon is refused as a service refuses it, and the conversation goes on."""
+    for budget in (None, Budget(limits=limits("$5"))):
+        session = Session(memory=memory, ids=counter(), keep=Shelf(), budget=budget)
+        _, app = arms(memory, Habits(dialect=dialect), Faults, DETECTION, session)
+        for at in range(len(GARBAGE)):
+            app.garbage(at)
+            app.move()
+        app.wait(8.0)
+        assert sum(event["type"] == "error" for event in app.log) >= len(GARBAGE) - 9
+        before = len(app.log)
+        app.exchange()
+        assert "response.done" in [event["type"] for event in app.log[before:]]
 
 
 @pytest.mark.parametrize("memory", ["last:1", "written", "summary:20:5"])
