@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from laconic.items import Item
 from laconic.plans import Typical
+from laconic.usage import Usage
 
 __all__ = ["Averages"]
 
@@ -19,6 +21,19 @@ class Averages:
     reply_audio: int = 0
     reply_text: int = 0
     instructions: str = ""
+
+    def said(self, item: Item) -> None:
+        """An item entered that the service did not generate."""
+        if item.role == "user" and item.audio_ms:
+            self.turns += 1
+            self.user_ms += item.audio_ms
+
+    def replied(self, usage: Usage | None) -> None:
+        """A response of the conversation is over."""
+        if usage is not None and usage.audio_out:
+            self.replies += 1
+            self.reply_audio += usage.audio_out
+            self.reply_text += usage.text_out
 
     def typical(self) -> Typical:
         """The average so far; what is usual elsewhere until four exchanges have been heard."""

@@ -81,9 +81,7 @@ class Counting:
         item = self._conversation.get(item_id)
         if item is not None and not item.in_progress:
             self.alternatives.said(item)
-            if item.role == "user" and item.audio_ms:
-                self.averages.turns += 1
-                self.averages.user_ms += item.audio_ms
+            self.averages.said(item)
 
     def read(self, event: ev.Event) -> None:
         """The service said this. Of what is charged `responded` and `transcribed` are told besides."""
@@ -134,10 +132,7 @@ class Counting:
         cost = self.meter.response(response_id, status, usage, kind=kind)
         if items is not None:
             self.alternatives.replied(response_id, items, usage)
-            if usage is not None and usage.audio_out:
-                self.averages.replies += 1
-                self.averages.reply_audio += usage.audio_out
-                self.averages.reply_text += usage.text_out
+            self.averages.replied(usage)
         elif not ours:
             self.alternatives.aside(cost)
         expected = self._foreseen.expected if self._foreseen is not None else None
