@@ -54,6 +54,18 @@ async def test_a_key_that_is_no_text_is_a_wrong_key(tmp_path: Path) -> None:
     assert answer.startswith(b"HTTP/1.1 401 ")
 
 
+async def test_a_header_that_is_no_text_shuts_nobody_out() -> None:
+    async with to_stand_in() as (door, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(
+            b"GET /v1/realtime?model=m HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"X-Name: \xff\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).split()[1] == b"101"
+        writer.close()
+
+
 def test_few_keys_are_looked_at_however_many_are_shown() -> None:
     shown = ", ".join(f"openai-insecure-api-key.lk-{n}" for n in range(1_000))
     assert keys_offered(request(Authorization="Bearer lk-a", Sec_WebSocket_Protocol=f"realtime, {shown}")) == [

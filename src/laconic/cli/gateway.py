@@ -185,6 +185,7 @@ def _with_the_fastest_loop(serving: Coroutine[Any, Any, None]) -> None:
 
 
 async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> None:
+    from laconic.gateway.discretion import discreet_libraries
     from laconic.gateway.learning import Learning
     from laconic.gateway.recordings import Recordings
     from laconic.gateway.server import Gateway
@@ -197,6 +198,7 @@ async def _serve(args: argparse.Namespace, routes: Routes, rates: RateTable) -> 
         eyes = open_things.enter_context(_eyes(args))
         stand_in = standing_in(args.mind) if routes.wants_simulator else None
         tell = eyes.log.line if eyes.log is not None else _tell
+        open_things.enter_context(discreet_libraries(tell))
         gateway = Gateway(
             routes,
             env=os.environ,

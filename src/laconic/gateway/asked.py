@@ -18,10 +18,11 @@ from aiohttp.web import HTTPRequestTimeout, Request
 
 from laconic.dialects import Dialect
 
-__all__ = ["BETA_PATHS", "PATHS", "Asked", "asked", "in_time", "keys_offered", "same_origin"]
+__all__ = ["BETA_PATHS", "PATHS", "Asked", "asked", "in_time", "keys_offered", "same_origin", "subprotocol"]
 
 PATHS = ("/v1/realtime", "/openai/v1/realtime")
 BETA_PATHS = ("/openai/realtime", "/voice-live/realtime")
+_PROTOCOL = "realtime"
 _KEY_PROTOCOL = "openai-insecure-api-key."
 _BESIDE_A_MODEL = ("call_id", "intent")
 _LONGEST = 64
@@ -66,9 +67,14 @@ def keys_offered(request: Request) -> list[str]:
     """The keys the app shows, in whichever place. What no key is made of is none."""
     offered = [request.headers.get("Authorization", "").removeprefix("Bearer ").strip()]
     offered += [request.headers.get("api-key", ""), request.query.get("api-key", "")]
-    protocols = ",".join(request.headers.getall("Sec-WebSocket-Protocol", ())).split(",")
-    offered += [one.strip().removeprefix(_KEY_PROTOCOL) for one in protocols if one.strip().startswith(_KEY_PROTOCOL)]
+    offered += [one.removeprefix(_KEY_PROTOCOL) for one in _subprotocols(request) if one.startswith(_KEY_PROTOCOL)]
     return [key for key in offered if key and key.isascii()][:_MOST_KEYS]
+
+
+def subprotocol(request: Request) -> str | None:
+    """Which of the subprotocols a browser offers is the connection's; None: none, and a browser that has offered any
+    hangs up. Never one with a key in it."""
+    return _PROTOCOL if _PROTOCOL in _subprotocols(request) else None
 
 
 def same_origin(request: Request, allowed: frozenset[str], *, open: bool) -> bool:
@@ -94,6 +100,11 @@ async def in_time(reading: Awaitable[_Body]) -> _Body:
             return await reading
     except TimeoutError:
         raise HTTPRequestTimeout from None
+
+
+def _subprotocols(request: Request) -> list[str]:
+    lines = request.headers.getall("Sec-WebSocket-Protocol", ())
+    return [one.strip() for line in lines for one in line.split(",")]
 
 
 def _is_no_name(host: str) -> bool:

@@ -12,6 +12,7 @@ the service's key is read from the environment, as everywhere. When the block is
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ from laconic.errors import BadInput
 __all__ = ["local_gateway"]
 
 _HOST = "127.0.0.1"
+_LOGGER = logging.getLogger("laconic.gateway")
+"""Gets what a gateway of its own would tell its owner: no speech, no keys."""
 
 
 class local_gateway:  # noqa: N801 - used as a function, in `with` and in `async with`
@@ -101,6 +104,7 @@ class local_gateway:  # noqa: N801 - used as a function, in `with` and in `async
             self._listening.set_exception(error)
 
     async def _serve(self) -> None:
+        from laconic.gateway.discretion import discreet_loop
         from laconic.gateway.learning import Learning
         from laconic.gateway.routes import Routes
         from laconic.gateway.server import Gateway
@@ -108,13 +112,23 @@ class local_gateway:  # noqa: N801 - used as a function, in `with` and in `async
 
         routes = Routes([self._route])
         routes.check(self._env)
+        discreet_loop(_tell)
         async with AsyncExitStack() as open_things:
             simulator = await open_things.enter_async_context(standing_in()) if routes.wants_simulator else None
             learning = Learning(lambda line: None)  # nobody listens here; what cannot be kept is learned again
             gateway = Gateway(
-                routes, env=self._env, simulator=simulator, learning=learning, keep_sound=self._keep_sound
+                routes,
+                env=self._env,
+                tell=_tell,
+                simulator=simulator,
+                learning=learning,
+                keep_sound=self._keep_sound,
             )
             port = await open_things.enter_async_context(gateway.listening(_HOST, 0))
             self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
             self._listening.set_result(f"ws://{_HOST}:{port}/v1")
             await self._over.wait()
+
+
+def _tell(line: str) -> None:
+    _LOGGER.warning("%s", line)

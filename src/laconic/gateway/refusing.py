@@ -39,7 +39,7 @@ async def json_errors(
         return refusal(refused.status, refused.reason.lower().replace(" ", "_"), message)
 
 
-def place(error: Exception) -> str:
+def place(error: BaseException) -> str:
     """What kind of mistake of ours it was, and where. Not its words: they may be a caller's."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

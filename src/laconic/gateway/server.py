@@ -22,9 +22,10 @@ from aiohttp import ClientSession, web
 from laconic.client.endpoints import Endpoint
 from laconic.client.ring import KEEP_SOUND_MB
 from laconic.gateway.admission import Admission, Guest
-from laconic.gateway.asked import BETA_PATHS, PATHS, asked, in_time, keys_offered, same_origin
+from laconic.gateway.asked import BETA_PATHS, PATHS, asked, in_time, keys_offered, same_origin, subprotocol
 from laconic.gateway.call_doors import CallDoors
 from laconic.gateway.calls import Calls
+from laconic.gateway.discretion import discreet_logger
 from laconic.gateway.eyes import Eyes
 from laconic.gateway.learning import Learning
 from laconic.gateway.office import Office
@@ -84,6 +85,7 @@ class Gateway:
         self._origins = frozenset(origins)
         self._eyes = eyes or Eyes(time.monotonic)
         self._ping_s = ping_s
+        self._tell = tell or _silence
         self._dialler: ClientSession | None = None
         self._call_doors: CallDoors | None = None
         self._seats = Seats(sessions, sessions_per_key)
@@ -93,7 +95,7 @@ class Gateway:
             env=env,
             rates=rates or load(),
             eyes=self._eyes,
-            tell=tell or _silence,
+            tell=self._tell,
             office=office,
             recordings=recordings,
             learning=learning,
@@ -114,6 +116,7 @@ class Gateway:
             runner = web.AppRunner(
                 self.application(),
                 access_log=None,
+                logger=discreet_logger("aiohttp.server", self._tell),
                 shutdown_timeout=1.0,
                 max_field_size=HEADER_BYTES,
                 keepalive_timeout=_HEADERS_S,
@@ -211,8 +214,10 @@ class Gateway:
         guest = await self.enter(request)
         if isinstance(guest, web.Response):
             return guest
+        chosen = subprotocol(request)
+        answerable = _answerable(request, chosen)
         ws = web.WebSocketResponse(
-            protocols=("realtime",),
+            protocols=(chosen,) if chosen is not None else (),
             compress=False,
             max_msg_size=_LARGEST_MESSAGE,
             heartbeat=self._ping_s,
@@ -220,9 +225,9 @@ class Gateway:
             timeout=3.0,
             decode_text=False,
         )
-        if not ws.can_prepare(request):
+        if not ws.can_prepare(answerable):
             return refusal(426, "upgrade_required", "This address speaks WebSocket.", {"Upgrade": "websocket"})
-        await ws.prepare(request)
+        await ws.prepare(answerable)
         app, wants = WebSocket(ws), asked(request)
         if self._call_doors is None or not await self._call_doors.joined(app, wants, guest):
             await self._serving.serve(app, wants, guest, self._dial)
@@ -231,6 +236,17 @@ class Gateway:
     async def _dial(self, there: Endpoint) -> Socket:
         assert self._dialler is not None
         return WebSocket(await connect(self._dialler, there))
+
+
+def _answerable(request: web.Request, chosen: str | None) -> web.Request:
+    """The request as aiohttp is to answer it. Of the subprotocols it sees what we have chosen among them, since it logs
+    all of them where it knows none, and a browser's key is one. It cannot copy what is not ASCII, and needs none."""
+    headers = [
+        (name, value)
+        for name, value in request.headers.items()
+        if value.isascii() and name.lower() != "sec-websocket-protocol"
+    ]
+    return request.clone(headers=headers if chosen is None else [*headers, ("Sec-WebSocket-Protocol", chosen)])
 
 
 def _silence(line: str) -> None: ...
