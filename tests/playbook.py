@@ -90,7 +90,7 @@ class Step:
     """Something happens. `text` is how it is shown when the script fails."""
 
     text: str
-    do: Callable[[Session, float], None]
+    do: Callable[[Session, float], object]
     passed_on: Wire | None = None
     """The service's message that the app is to receive."""
     wait_s: float = 0.0
@@ -129,7 +129,7 @@ def wait(seconds: float) -> Step:
     return Step(f"{seconds} s pass", tick, wait_s=seconds)
 
 
-def call(text: str, do: Callable[[Session, float], None]) -> Step:
+def call(text: str, do: Callable[[Session, float], object]) -> Step:
     """Anything else the session's owner does."""
     return Step(text, do)
 

@@ -34,6 +34,13 @@ def test_an_acknowledged_edit_is_done_and_no_longer_under_way() -> None:
     assert under_way.deadline is None
 
 
+def test_what_we_are_deleting_is_told_from_what_we_are_cutting() -> None:
+    under_way = edits()
+    under_way.send(Delete("a", "memory"), 0.0)
+    under_way.send(Truncate("b", 0, 1500), 0.0)
+    assert [item_id for item_id in "abc" if under_way.deleting(item_id)] == ["a"]
+
+
 def test_what_the_service_is_known_to_lack_is_not_supported_from_the_start() -> None:
     under_way = Edits(counter(), 5.0, ("truncate", "place"))
     assert [kind for kind in ("delete", "truncate", "create", "place") if under_way.supports(kind)] == [

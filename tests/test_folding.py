@@ -263,6 +263,25 @@ def test_a_summary_of_what_the_service_holds_on_to_is_taken_back() -> None:
         assert len(world.asked) == (1 if told else 2)
 
 
+def test_what_is_pinned_while_its_summary_is_being_made_stays_and_the_summary_does_not_stand_for_it() -> None:
+    world, summary = talk(11), Summary(high=100, low=30)
+
+    def pin(*item_ids: str) -> str:
+        world.pinned |= set(item_ids)
+        return "short"
+
+    world.summarise = lambda text: pin("t1")
+    world.follow(summary)
+    [insert] = [edit for edit in world.edits if isinstance(edit, Insert)]
+    assert "t1" in world.ids
+    assert "t1" not in insert.instead_of
+    assert "t2" in insert.instead_of
+    world, summary = talk(11), Summary(high=100, low=30)
+    world.summarise = lambda text: pin(*world.ids)
+    world.follow(summary)
+    assert world.edits == [], "nothing is left to stand for"
+
+
 # --- marks from the laws ------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from keeps import Shelf
-from noted import SAID, Noted, noted
+from noted import ADDED, SAID, Noted, noted
 from playbook import (
     Expected,
     Playbook,
@@ -32,7 +32,8 @@ from playbook import (
 )
 
 from laconic.dialects import client_to_beta
-from laconic.folding import HEADING
+from laconic.folding import HEADING, Summary
+from laconic.memory import Memory
 from laconic.session import (
     Charged,
     CutOff,
@@ -640,7 +641,7 @@ def test_a_memory_without_forms_has_the_reply_asked_for_again_all_the_same() -> 
 class Obedient:
     """A service that does every edit at once, and a driver that carries its words; a conversation to fold."""
 
-    def __init__(self, memory: str, **options: Any) -> None:
+    def __init__(self, memory: str | Memory, **options: Any) -> None:
         ids = counter("item_of_ours_with_a_long_name_")
         self.session = Session(memory=memory, ids=ids, **options)
         self.now = 0.0
@@ -956,6 +957,92 @@ def test_nothing_of_a_long_talk_stays_behind_in_us() -> None:
     assert len(remembering._ours) <= held
     assert len(remembering._playback._heard) <= 64
     assert len(talk.session.exchanges._numbers) <= held  # pyright: ignore[reportPrivateUsage]
+
+
+# --- pinned late --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pinned", ["u1", "a1", "ours"])
+@pytest.mark.parametrize("form", ["dialogue", "notes"])
+def test_what_is_pinned_when_it_has_been_written_down_survives_every_fold(form: str, pinned: str) -> None:
+    """By the id the app knows, or by that of what stands for it. A note of the exchange stays whole."""
+    talk = Obedient(Summary(high=60, low=20, notes=form == "notes"))
+    talk.exchange("My allergy is nuts.", "Nuts it is.")
+    [stands, *_] = [item for item in talk.session.conversation if pinned != "a1" or item.role != "user"]
+    kept = stands.text
+    assert talk.session.pin(stands.id if pinned == "ours" else pinned)
+    folds = 0
+    while folds < 20:
+        talk.exchange(f"My number is {talk.said}.")
+        while talk.asks:
+            folds += 1
+            talk.summarised("Numbers were told.")
+    assert talk.texts.count(kept) == 1
+    assert len(talk.texts) < 12
+
+
+def test_what_is_pinned_while_its_summary_is_made_survives_that_fold_and_all_others() -> None:
+    talk = Obedient("summary:60:20")
+    while talk.said < 40:
+        talk.exchange(f"My number is {talk.said}.")
+        if talk.asks and talk.said < 10:
+            assert talk.session.pin("u1")
+        while talk.asks:
+            talk.summarised("Numbers were told.")
+    assert talk.texts.count("My number is 0.") == 1
+    assert talk.session.pin("u1"), "it is still known where it stands"
+
+
+def test_what_is_in_a_summary_can_be_pinned_no_more_and_that_is_answered() -> None:
+    talk = Obedient("summary:60:20")
+    while not talk.asks:
+        talk.exchange(f"My number is {talk.said}.")
+    talk.summarised("Numbers were told.")
+    assert talk.session.pin("u1") is False
+    while not talk.asks:
+        talk.exchange(f"My number is {talk.said}.")
+    assert talk.asks[0].text.startswith(HEADING), "the summary was not pinned in its stead"
+
+
+@pytest.mark.parametrize("memory", ["written", "written:notes"])
+def test_what_is_pinned_while_its_words_are_on_their_way_is_not_there_twice(memory: str) -> None:
+    talk = Noted(memory)
+    assert talk.session.pin("u")
+    talk.answer()
+    words = ["Where is it?", SAID] if memory == "written" else [f"User: Where is it?\nAssistant: {SAID}"]
+    assert talk.held == words
+    assert talk.session.pin("u"), "its words stay in its stead"
+
+
+def test_what_is_pinned_while_words_are_on_their_way_that_will_be_refused_stays_sound() -> None:
+    talk = Noted("written")
+    talk.session.pin("u")
+    first, second = talk.sent
+    talk.sent.clear()
+    talk.says(ADDED, item=first["item"], previous_item_id="u")
+    talk.says("error", error={"code": "invalid_value", "message": "no", "event_id": second["event_id"]})
+    talk.answer()
+    assert talk.held[0] == "Where is it?"
+    assert talk.session.conversation.get("u") is not None
+    assert sum("Where is it?" in (text or "") for text in talk.held) == 1
+
+
+def test_what_the_app_deletes_goes_though_it_was_pinned_with_its_neighbour() -> None:
+    talk = noted("written:notes")
+    assert talk.session.pin("u")
+    assert talk.session.pin("a")
+    talk.app(DELETE, item_id="u")
+    talk.answer()
+    assert talk.held == [f"Assistant: {SAID}"]
+    assert talk.session.pin("a"), "it has moved to the note that was written anew"
+
+
+def test_what_is_being_deleted_is_pinned_too_late() -> None:
+    talk = noted("last:2")
+    talk.enters("later")
+    assert [sent["item_id"] for sent in talk.sent] == ["u"]
+    assert not talk.session.pin("u")
+    assert talk.session.pin("a")
 
 
 # --- select -------------------------------------------------------------------------------------------------------

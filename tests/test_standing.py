@@ -79,6 +79,33 @@ def test_an_insert_that_replaces_nothing_is_of_no_interest() -> None:
     assert standing.items("n") == []
 
 
+def test_lines_of_their_own_have_all_but_summaries() -> None:
+    standing = written(note(words_of("a", "b"), "n", "b", ("a", "b", "silent")), summary("s", "c"))
+    assert set(standing.lines("n")) == {"a", "b", "silent"}
+    assert not standing.lines("s")
+    assert not standing.lines("c")
+
+
+def test_an_item_is_replaced_once_its_words_stand_beside_it() -> None:
+    standing = Standing()
+    standing.inserted(dialogue("a", "user", "Hello.", "n"))
+    standing.inserted(summary("s", "b"))
+    assert standing.replaced("a")
+    assert not standing.replaced("b"), "a summary has no words of its own for it"
+    assert not standing.replaced("c")
+
+
+def test_a_note_that_stays_though_a_summary_covers_it_goes_on_holding_its_item() -> None:
+    """It was pinned while the summary was on its way; that is folded into another in its turn."""
+    standing = written(dialogue("a", "user", "Hello.", "n"), dialogue("b", "user", "Bye.", "m"))
+    standing.inserted(summary("s", "n", "m"))
+    standing.left("m")
+    assert (standing.holder("a"), standing.holder("b")) == ("n", "s")
+    standing.inserted(summary("t", "s"))
+    standing.left("s")
+    assert (standing.holder("a"), standing.holder("b")) == ("n", "t")
+
+
 # --- the app deletes ------------------------------------------------------------------------------------------------
 
 

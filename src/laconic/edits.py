@@ -171,6 +171,10 @@ class Edits:
         inserts = (sent.edit for sent in self._sent.values() if isinstance(sent.edit, Insert))
         return any(item_id == insert.behind or item_id in insert.instead_of for insert in inserts)
 
+    def deleting(self, item_id: str) -> bool:
+        """Whether we are deleting this item."""
+        return item_id in self._sent and isinstance(self._sent[item_id].edit, Delete)
+
     def asked_of(self, item_id: str) -> bool:
         """Whether the app is deleting or cutting this item."""
         return any(asked.item_id == item_id and asked.until is not None for asked in self._asked)

@@ -91,6 +91,9 @@ class Summary:
                 self._failed_at = next_try
                 return
             self._failed_at = 0
+            groups = [group for group in groups if not any(map(past.pinned, group))]  # pinned in the meantime
+            if not groups:
+                return
             note = message("system", f"{HEADING}\n{summary.strip()}", past.ids())
             covered = tuple(item.id for group in groups for item in group)
             outcomes = yield [Insert(note, groups[-1][-1].id if self._appends else "root", covered)]

@@ -41,6 +41,7 @@ from laconic.exchanges import Exchanges
 from laconic.items import Item, Wire
 from laconic.keeping import Keeping
 from laconic.laws import Laws
+from laconic.pins import Pins
 from laconic.planning import Planner
 from laconic.plans import Ask, Memory, Past, Plan, Steps, all_done, deletions
 from laconic.playback import Playback
@@ -94,7 +95,7 @@ class Remembering:
         self._wrote = wrote
         self.respond: Callable[[ev.Raw, float], object] = lambda raw, _: actions.append(ToService(raw))
         """Asks the service for a response, if whoever watches over a budget lets it."""
-        self._pinned: set[str] = set()
+        self.pins = Pins(conversation, self.standing, self.edits.deleting)
         self._ours: set[str] = set()  # items we wrote, which the app never asked for
         self._unsupported: set[str] = set()
         self._ack_timeout_s = ack_timeout_s
@@ -114,7 +115,7 @@ class Remembering:
             summary_rates=None,
             ids=ids,
             kept=self._stays,
-            pinned=lambda item: item.id in self._pinned,
+            pinned=lambda item: item.id in self.pins,
             words=self._words,
             cut_off=lambda item: self._playback.words(item.id) is not None,
             over=self._over,
@@ -127,7 +128,7 @@ class Remembering:
     def _stays(self, item: Item) -> bool:
         busy = item.id in self.edits or self._planner.busy(item.id) or self.edits.tried(item.id)
         busy = busy or self._being_changed(item.id)
-        return busy or item.id in self._pinned or not self.edits.supports("delete")
+        return busy or item.id in self.pins or not self.edits.supports("delete")
 
     def _being_changed(self, item_id: str) -> bool:
         """Whether the app is just changing an item, or one whose words stand in it."""
@@ -165,9 +166,6 @@ class Remembering:
 
     def unsettled(self, item_id: str) -> bool:
         return item_id in self.edits
-
-    def pin(self, item_id: str) -> None:
-        self._pinned.add(item_id)
 
     def wanted(self, ask_id: int) -> Ask | None:
         """What a summary was asked for, if it is still waited for."""
@@ -382,7 +380,7 @@ class Remembering:
             self._planner.settle(Outcome(edit, "withheld", "not possible here"))
         elif isinstance(edit, Insert) and not all(self._unchanged(item_id) for item_id in edit.instead_of):
             self._planner.settle(Outcome(edit, "withheld", "the app changed what it was to stand for"))
-        elif isinstance(edit, Delete) and edit.item_id in self._pinned:
+        elif isinstance(edit, Delete) and self.pins.hold(edit):
             self._planner.settle(Outcome(edit, "withheld", "pinned"))
         else:
             later_s = self._keep(edit)

@@ -332,9 +332,13 @@ class Session:
         self._limiting.tick(now)
         self._go_on(now)
 
-    def pin(self, item_id: str) -> None:
-        """Never forget this item, whatever the memory."""
-        self._remembering.pin(item_id)
+    def pin(self, item_id: str) -> bool:
+        """Never forget this item, whatever the memory: neither its sound nor the words that have taken its place.
+
+        True if it is held, in one form or the other. False if it is not: an item that is still to come is pinned as it
+        enters; one that was forgotten, or is in a summary by now, is not to be had any more.
+        """
+        return self._remembering.pins.add(item_id)
 
     def summarised(
         self,

@@ -10,6 +10,7 @@ summary cannot be taken apart; it stays until nothing of what it covers is left.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from laconic.edits import Insert
@@ -23,6 +24,8 @@ class _Note:
     role: str
     instead_of: tuple[str, ...]
     at_front: bool
+    apart: bool
+    """Whether its lines can be told apart."""
     lines: dict[str, str | None]
     """By item of the app: its words as they stand there. None where they cannot be told apart."""
 
@@ -46,7 +49,7 @@ class Standing:
         for item_id, words in insert.lines:
             lines[self._covered(item_id)[0]] = words
         role: str = insert.item["role"]
-        self._notes[insert.item_id] = _Note(role, insert.instead_of, insert.behind == "root", lines)
+        self._notes[insert.item_id] = _Note(role, insert.instead_of, insert.behind == "root", bool(insert.lines), lines)
         self._replaced.update(dict.fromkeys(insert.instead_of, insert.item_id))
 
     def left(self, item_id: str) -> None:
@@ -55,6 +58,8 @@ class Standing:
         self.due.pop(item_id, None)
         successor = self._replaced.pop(item_id, None)
         for one in note.lines if note is not None else (item_id,):
+            if self._holders.get(one, item_id) != item_id:
+                continue  # it was pinned as a summary of it was inserted: it stands where it stood
             if successor in self._notes and one in self._notes[successor].lines:
                 self._holders[one] = successor
             else:
@@ -73,6 +78,15 @@ class Standing:
         """The items of the app that stand in a note."""
         note = self._notes.get(note_id)
         return list(note.lines) if note is not None else []
+
+    def lines(self, note_id: str) -> Collection[str]:
+        """The items of the app whose words stand in a note as lines of their own; none for a summary."""
+        note = self._notes.get(note_id)
+        return note.lines if note is not None and note.apart else ()
+
+    def replaced(self, item_id: str) -> bool:
+        """Whether the words of an item that is still held stand as lines of their own in a note already."""
+        return bool(self.lines(self._replaced.get(item_id, "")))
 
     def places(self, item_id: str) -> list[str]:
         """Every item of the conversation that has to do with this one of the app's, itself included."""

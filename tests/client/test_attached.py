@@ -349,7 +349,8 @@ async def test_what_was_not_heard_is_cut_off_without_a_word_of_the_app() -> None
             if names[-1] == "response.done":
                 break
         [reply] = standin.services[0].conversation
-        connection.laconic.pin(reply.id)
+        assert connection.laconic.pin(reply.id)
+        assert not connection.laconic.pin("nobody")
         connection.laconic.heard(reply.id, 300, stopped=True)
         reading = asyncio.create_task(_read_on(connection))
         await until(lambda: reply.parts[0].audio_ms == 300)

@@ -48,10 +48,11 @@ class Attached:
         with self._line.desk.lock:
             return self.session.why()
 
-    def pin(self, item_id: str) -> None:
-        """Never forget this item, whatever the memory."""
+    def pin(self, item_id: str) -> bool:
+        """Never forget this item, whatever the memory; also where its words have taken its place. False if it is not
+        held: still to come, then it is pinned as it enters; or forgotten, or in a summary by now."""
         with self._line.desk.lock:
-            self.session.pin(item_id)
+            return self.session.pin(item_id)
 
     def heard(self, item_id: str, ms: int, *, stopped: bool = False, content_index: int = 0) -> None:
         """The speaker has played so much of a reply; `stopped`: and will play no more of it.
