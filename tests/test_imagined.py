@@ -81,6 +81,18 @@ def test_a_name_that_means_nothing_is_told_what_there_is(name: str) -> None:
     assert complaint.value.ja is not None
 
 
+def test_what_a_caller_knows_besides_is_told_too() -> None:
+    with pytest.raises(BadInput, match="write auto, everything") as complaint:
+        imagined("forever", besides="auto, ")
+    assert "auto, everything" in complaint.value.say("ja")
+
+
+def test_a_choice_of_items_cannot_be_reckoned_and_why_is_said() -> None:
+    with pytest.raises(BadInput, match="no bill has shown") as complaint:
+        imagined("select:5")
+    assert complaint.value.ja is not None
+
+
 def test_the_newest_items_stay_beside_what_was_just_said() -> None:
     """last:2 is the latest exchange; the user's turn under way is not counted."""
     prompt = talk(4)

@@ -138,6 +138,11 @@ class Choice:
         self._exchanges = 0
 
     @property
+    def name(self) -> str:
+        """As a user writes it."""
+        return "auto" if self.remember == "gist" else f"auto:{self.remember}"
+
+    @property
     def lasting(self) -> int:
         """So many of the latest exchanges were asked for."""
         return self.remember if isinstance(self.remember, int) else 0
@@ -191,8 +196,7 @@ class Auto:
 
     @property
     def name(self) -> str:
-        remember = self._choice.remember
-        return "auto" if remember == "gist" else f"auto:{remember}"
+        return self._choice.name
 
     @property
     def chosen(self) -> str:

@@ -257,8 +257,9 @@ def truncate(prompt: RunningPrompt, limit: int, ratio: float = 1.0) -> None:
         prompt.remove(piece)
 
 
-def imagined(spec: str) -> Imagined:
-    """The memory of that name, to be imagined. BadInput for a name that means none."""
+def imagined(spec: str, *, besides: str = "") -> Imagined:
+    """The memory of that name, to be imagined. BadInput for a name that means none; `besides`: what could have been
+    written besides, with a comma behind it."""
     kind, *given = spec.split(":")
     try:
         match kind, given:
@@ -284,15 +285,22 @@ def imagined(spec: str) -> Imagined:
                 return ServiceTruncation(8_000, 0.8)
             case "service", [limit, ratio] if 0 < float(ratio) <= 1:
                 return ServiceTruncation(_positive(limit), float(ratio))
+            case "select", [_]:
+                raise BadInput(
+                    f"memory {spec!r} cannot be reckoned: what a service charges for a choice of items, and whether it "
+                    "caches them, no bill has shown yet",
+                    f"記憶の指定 {spec!r} は計算できません。選んだ項目だけを読ませたときの料金とキャッシュの扱いが、"
+                    "まだ請求で確かめられていないためです",
+                )
             case _:
                 pass
     except ValueError:
         pass  # the same sentence as for a name that means nothing
     raise BadInput(
-        f"memory {spec!r} cannot be reckoned; write everything, last:N, exchanges:N, window:HIGH[:LOW], written, "
-        "written:notes, summary[:HIGH:LOW] or service[:TOKENS:RATIO]",
-        f"記憶の指定 {spec!r} は計算できません。everything、last:N、exchanges:N、window:HIGH[:LOW]、written、"
-        "written:notes、summary[:HIGH:LOW]、service[:TOKENS:RATIO] のどれかを指定してください",
+        f"memory {spec!r} cannot be reckoned; write {besides}everything, last:N, exchanges:N, window:HIGH[:LOW], "
+        "written[:notes], summary[:HIGH:LOW] or service[:TOKENS:RATIO]",
+        f"記憶の指定 {spec!r} は計算できません。{besides}everything, last:N, exchanges:N, window:HIGH[:LOW], "
+        "written[:notes], summary[:HIGH:LOW], service[:TOKENS:RATIO] のどれかを指定してください",
     )
 
 

@@ -41,6 +41,34 @@ def test_the_table_says_cost_and_multiple_and_what_is_kept(capsys: pytest.Captur
     assert out.count("old reply audio") == 1
 
 
+def test_it_says_what_auto_chose(capsys: pytest.CaptureFixture[str]) -> None:
+    """At which hit rates, where it is not the same at all; for machines in a list, and on the page."""
+    flags = ["--minutes", "5", "--memory", "auto,auto:words,written", "--reply-audio", "kept"]
+    out = said(capsys, *flags)
+    assert "\nauto chose summary\nauto:words chose written\n" in out
+    assert "\nauto の選択：summary\n" in said(capsys, *flags, "--lang", "ja")
+    found = [json.loads(line) for line in said(capsys, *flags, "--json").splitlines()]
+    assert [one["chosen"] for one in found[:3]] == [["summary"], ["written"], []]
+
+
+def test_it_says_at_which_hit_rates_auto_chose_what(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A talk nobody writes down."""
+    events = [{"type": "session.created", "session": {"model": "gpt-realtime-2.1"}}]
+    for n in range(3):
+        sound = {"type": "input_audio", "audio": "A" * 64_000}
+        item = {"id": f"u{n}", "type": "message", "role": "user", "status": "completed", "content": [sound]}
+        response = {"id": f"r{n}", "status": "completed", "usage": {"input_tokens": 9, "output_tokens": 30}}
+        events += [
+            {"type": "conversation.item.added", "item": item},
+            {"type": "response.created", "response": {"id": f"r{n}", "status": "in_progress"}},
+            {"type": "response.done", "response": response | {"output": []}},
+        ]
+    file = tmp_path / "talk.jsonl"
+    file.write_text("".join(json.dumps({"from": "service", "event": event}) + "\n" for event in events))
+    out = said(capsys, str(file), "--memory", "auto:3", "--reply-audio", "kept", "--hit-rate", "100,50,0")
+    assert "auto:3 chose window:8000 (100%), exchanges:3 (50%, 0%)" in out
+
+
 def test_it_says_when_minutes_would_be_cheaper(capsys: pytest.CaptureFixture[str]) -> None:
     """Than all, than some (with the hit rates at which), than none."""
     out = said(capsys, "--minutes", "60", "--reply-audio", "dropped", "--memory", "everything,written")

@@ -53,6 +53,13 @@ def test_nothing_is_fetched() -> None:
     assert not re.search(r"https?://|src=|@import|url\(", html)
 
 
+def test_what_auto_chose_is_told_beside_it() -> None:
+    told = tell(talk(5.0), case(), ["auto", "written"])
+    words = read(page([told], SERVICES, DOLLARS))
+    assert "auto (summary)" in words
+    assert "written (" not in words
+
+
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_every_memory_is_told_with_its_cost_and_multiple(lang: str) -> None:
     """In the table, and beside its lines; the floor and the minute-billed too."""

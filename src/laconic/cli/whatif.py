@@ -48,6 +48,7 @@ _SAID = {
     "hits": ("{rate:.0%} hits", "命中{rate:.0%}"),
     "words": ("kept", "記憶"),
     "floor": ("floor", "下限"),
+    "chose": ("{memory} chose {names}", "{memory} の選択：{names}"),
     "by_minute": ("by the minute, {names}: {cost}, {verdict}", "分単位の {names}: {cost}（{verdict}）"),
     "never": ("dearer than every memory above", "上のどの記憶よりも高い"),
     "always": ("cheaper than every memory above", "上のどの記憶よりも安い"),
@@ -73,7 +74,7 @@ def add_parser(commands: Commands) -> None:
     made_up.add_argument("--minutes", type=float, default=60.0, help="its length (60)")
     made_up.add_argument("--seed", type=int, default=1, help="another number, another conversation (1)")
     cells = parser.add_argument_group("what to compare; lists are separated by commas")
-    cells.add_argument("--memory", default=_MEMORIES, metavar="LIST", help=f"memories ({_MEMORIES})")
+    cells.add_argument("--memory", default=_MEMORIES, metavar="LIST", help=f"memories ({_MEMORIES}); auto too")
     cells.add_argument("--model", metavar="LIST", help=f"models (as recorded, or {_MODEL})")
     cells.add_argument("--hit-rate", default="100,75,50,0", metavar="LIST", help="cache hits in percent (100,75,50,0)")
     cells.add_argument("--reply-audio", default="kept,dropped", metavar="LIST", help="kept, dropped, or prior")
@@ -120,12 +121,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def to_json(story: Story, outcome: Outcome) -> Wire:
-    """One memory in one case. Costs are in 10⁻⁹ of `currency`; null where something in them is unknown."""
+    """One memory in one case. Costs are in 10⁻⁹ of `currency`; null where something in them is unknown. `chosen`: what
+    `auto` had in force, in order; empty for others."""
     cost, kept = outcome.cost, outcome.remembered
     return {
         "conversation": story.talk.name,
         "minutes": round(story.talk.length_ms / 60_000, 3),
         "memory": outcome.memory,
+        "chosen": list(outcome.chosen),
         "model": story.case.model,
         "reply_audio": story.case.reply_audio,
         "hit_rate": story.case.laws.hit_rate,
@@ -172,6 +175,7 @@ def rows(stories: Sequence[Story], table: RateTable, money: Currency, lang: str)
             most = (_WIDTH - _KEPT_WIDTH - _name_width(alike)) // _CELL
             for start in range(0, len(alike), most):
                 yield from _table(alike[start : start + most], money, say("floor"), lang)
+            yield from _chosen(alike, lang)
             yield from _by_minute(alike, table, money, lang)
         yield ""
     yield from wrap(say("legend"), _WIDTH)
@@ -207,6 +211,19 @@ def _kept(outcome: Outcome, story: Story) -> str:
         return "–"
     gist = f"+{outcome.remembered.gist_ms / whole:.0%}" if outcome.remembered.gist_ms else ""
     return f"{outcome.remembered.speech_ms / whole:.0%}{gist}"
+
+
+def _chosen(stories: Sequence[Story], lang: str) -> Iterator[str]:
+    """What `auto` chose; with the hit rates at which it did, where it is not the same at all of them."""
+    for outcomes in zip(*(story.outcomes for story in stories), strict=True):
+        rates: dict[str, list[str]] = {}
+        for story, outcome in zip(stories, outcomes, strict=True):
+            if outcome.chosen:
+                rates.setdefault(" → ".join(outcome.chosen), []).append(f"{story.case.laws.hit_rate:.0%}")
+        alike = len(rates) == 1
+        names = ", ".join(name if alike else f"{name} ({', '.join(at)})" for name, at in rates.items())
+        if names:
+            yield from wrap(_SAID["chose"][lang == "ja"].format(memory=outcomes[0].memory, names=names), _WIDTH)
 
 
 def _by_minute(stories: Sequence[Story], table: RateTable, money: Currency, lang: str) -> Iterator[str]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from laconic.alternatives import Alternatives
+from laconic.averages import Averages
 from laconic.laws import Laws, prior
 from laconic.meter import Cost, Meter, price
 from laconic.rates import Rates
 from laconic.running_prompt import Remembered
 from laconic.tokens import Tokens, generated_tokens, text_tokens
 from laconic.usage import TranscriptionUsage, Usage
+from laconic.whatif.auto import Auto, memory
 from laconic.whatif.turns import Beside, Configured, Cut, Happening, Left, Replied, Said, Talk, Transcribed
 
 __all__ = ["Case", "Outcome", "Point", "Story", "by_the_minute", "cases", "minute_cost", "tell"]
@@ -60,6 +62,8 @@ class Outcome:
     """Of the floor."""
     remembered: Remembered
     points: tuple[Point, ...]
+    chosen: tuple[str, ...] = ()
+    """Under `auto`: the memories that were in force, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +96,22 @@ def cases(
 
 def tell(talk: Talk, case: Case, memories: Sequence[str]) -> Story:
     """Reckon the conversation in one case, under every memory at once. BadInput for a memory that means none."""
-    told = Alternatives(case.laws, case.rates, memories=memories, summary_rates=case.summary_rates)
+    averages = Averages()
+    writes = any(isinstance(happening, Transcribed) for happening in talk.happenings)
+    named = [memory(name, averages.typical, writes=writes) for name in memories]
+    told = Alternatives(case.laws, case.rates, memories=named, summary_rates=case.summary_rates)
     meter = Meter(case.rates, case.transcription_rates)
     points: dict[str, list[Point]] = {name: [] for name in told.names}
     for happening in talk.happenings:
         told.elapsed(happening.at_ms)
-        _tell(happening, told, meter, case.laws)
+        _tell(happening, told, meter, averages, case.laws)
         if isinstance(happening, Replied):
             for name in told.names:
                 points[name].append(_point(told, name, happening.at_ms, case.laws.hit_rate))
     told.elapsed(talk.length_ms)
+    chosen = {one.name: tuple(one.chosen) for one in named if isinstance(one, Auto)}
     outcomes = tuple(
-        Outcome(name, cost, told.multiple(cost), told.remembered(name), tuple(points[name]))
+        Outcome(name, cost, told.multiple(cost), told.remembered(name), tuple(points[name]), chosen.get(name, ()))
         for name, cost in told.costs().items()
     )
     return Story(case, talk, told.floor, outcomes, told.spoken)
@@ -125,12 +133,14 @@ def minute_cost(rates: Rates, talk: Talk) -> Cost:
     return clock.total
 
 
-def _tell(happening: Happening, told: Alternatives, meter: Meter, laws: Laws) -> None:
+def _tell(happening: Happening, told: Alternatives, meter: Meter, averages: Averages, laws: Laws) -> None:
     match happening:
         case Configured(instructions=instructions, tools=tools):
             told.configured(instructions, tools)
+            averages.instructions = instructions
         case Said(item=item, facts=facts):
             told.said(item, facts=facts)
+            averages.said(item)
         case Transcribed(item_id=item_id, words=words, audio_ms=audio_ms, usage=usage):
             usage = usage or _transcription(words, audio_ms, meter.transcription_rates)
             told.transcribed(item_id, words, meter.transcription(item_id, usage, audio_ms))
@@ -138,6 +148,7 @@ def _tell(happening: Happening, told: Alternatives, meter: Meter, laws: Laws) ->
             made = sum((generated_tokens(item, laws) for item in items), Tokens())
             heard = Usage(audio_in=1, text_out=made.text, audio_out=made.audio) if items else Usage()
             told.replied(response_id, items, usage or heard)
+            averages.replied(usage or heard)
         case Cut(item_id=item_id, heard_ms=heard_ms):
             told.cut(item_id, heard_ms)
         case Left(item_id=item_id):

@@ -167,7 +167,8 @@ def _row(outcome: Outcome, colour: str, story: Story, words: _Words, best: bool,
     if said.facts:
         gist = f" + {kept.gist_facts}" if kept.gist_facts else ""
         cells.append(f"<td>{kept.facts}{gist} / {said.facts}</td>")
-    name = f'<th><i class="dot {colour}"></i>{escape(outcome.memory)}</th>'
+    chosen = f" ({' → '.join(outcome.chosen)})" if outcome.chosen else ""
+    name = f'<th><i class="dot {colour}"></i>{escape(outcome.memory + chosen)}</th>'
     return f'<tr class="{"best" if best else ""}">{name}{"".join(cells)}</tr>'
 
 
