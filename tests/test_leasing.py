@@ -29,11 +29,11 @@ class Borrower:
         return asked
 
 
-def test_more_is_asked_for_once_when_less_than_five_worst_cases_are_left() -> None:
+def test_more_is_asked_for_once_when_less_than_five_worst_cases_are_left_and_up_to_seven() -> None:
     borrower = Borrower()
     assert borrower.asks(20, 0.0) == []
     assert not borrower.leasing.ask(Spend(0, 20), 0.0)
-    assert borrower.asks(21, 0.0) == [Lease("tokens", 105)]
+    assert borrower.asks(21, 0.0) == [Lease("tokens", 47)], "seven of them are enough"
     assert borrower.leasing.deadline == 5.0
     assert borrower.asks(21, 1.0) == []
     assert borrower.leasing.ask(Spend(0, 20), 1.0), "the answer is still to come"
@@ -53,16 +53,16 @@ def test_after_some_came_a_second_must_pass_and_after_a_no_longer() -> None:
     borrower.account.leased("tokens", 50, last=False)
     borrower.leasing.answered("tokens", 50, 0.1)
     assert borrower.asks(100, 0.5) == []
-    assert borrower.asks(100, 1.2) == [Lease("tokens", 500)]
+    assert borrower.asks(100, 1.2) == [Lease("tokens", 550)]
     borrower.leasing.answered("tokens", 0, 1.3)
     assert borrower.asks(100, 6.0) == []
-    assert borrower.asks(100, 6.4) == [Lease("tokens", 500)]
+    assert borrower.asks(100, 6.4) == [Lease("tokens", 550)]
 
 
 def test_what_comes_unasked_is_no_answer() -> None:
     borrower = Borrower()
     borrower.leasing.answered("tokens", 100, 0.0)
-    assert borrower.asks(100, 0.0) == [Lease("tokens", 500)]
+    assert borrower.asks(100, 0.0) == [Lease("tokens", 600)]
 
 
 def test_no_answer_is_a_no() -> None:

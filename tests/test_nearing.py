@@ -102,7 +102,7 @@ def test_of_what_is_shared_more_is_asked_for_while_there_is_some_left() -> None:
     talk.spend(0.9)
     [lease] = talk.take(Lease)
     assert lease.unit == "nanodollars"
-    assert 1_300_000_000 < lease.amount < 1_400_000_000
+    assert 700_000_000 < lease.amount < 800_000_000
     talk.leased("nanodollars", lease.amount)
     assert talk.take(Lease) == []
     assert talk.take(BudgetWarned) == []

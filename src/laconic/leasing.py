@@ -12,8 +12,9 @@ from laconic.worst_case import Spend
 __all__ = ["Leasing"]
 
 _AGAIN_S = 1.0
-_AT_HAND, _AT_HAND_MS = 5, 60_000
-"""What there should always be: so many worst cases, and a minute."""
+_AT_HAND, _FILLED, _MINUTE_MS = 5, 7, 60_000
+"""What there should always be: so many worst cases, filled up to so many when there is less; and a minute. Little more
+is asked for than is needed: nobody else has it meanwhile, and with the gateway it would be lost."""
 
 
 class Leasing:
@@ -32,15 +33,21 @@ class Leasing:
     def ask(self, worst: Spend, now: float) -> bool:
         """Ask for more if less is left than there should be of responses that cost so much at worst, and there may be
         more. True if an answer is still to come."""
-        tokens, nanodollars = _AT_HAND * worst.tokens, _AT_HAND * worst.nanodollars
-        amounts: dict[Unit, int] = {"nanodollars": nanodollars, "tokens": tokens, "ms": _AT_HAND_MS}
-        for unit, amount in amounts.items():
-            if unit not in self._account.units or self._account.final(unit) or unit in self._until:
+        for unit in self._account.units:
+            if self._account.final(unit) or unit in self._until or self._not_before.get(unit, now) > now:
                 continue
-            if self._account.left(unit) < amount and self._not_before.get(unit, now) <= now:
-                self._actions.append(Lease(unit, amount))
+            missing = self._missing(unit, worst)
+            if missing > 0:
+                self._actions.append(Lease(unit, missing))
                 self._until[unit] = now + self._timeout_s
         return bool(self._until)
+
+    def _missing(self, unit: Unit, worst: Spend) -> int:
+        """How much more there should be of it: nothing as long as there is enough at hand."""
+        left = self._account.left(unit)
+        if unit == "ms":
+            return _MINUTE_MS if left < _MINUTE_MS else 0
+        return _FILLED * worst.of(unit) - left if left < _AT_HAND * worst.of(unit) else 0
 
     def answered(self, unit: Unit, amount: int, now: float) -> None:
         """So much was granted, perhaps nothing."""

@@ -14,7 +14,7 @@ import os
 import random
 import sys
 
-from bookkeeping import reply
+from bookkeeping import PRICES, reply
 
 from laconic.errors import Refused
 from laconic.gateway.database import open_database, utc_now
@@ -38,7 +38,7 @@ async def talk(limits: Limits, ledger: Ledger, key: Key, session: str, worst: in
     held = 0
     for number in range(chance.randint(1, 12)):
         if held < worst:
-            granted, _ = await share.lease("tokens", 2 * worst, reserve={"tokens": worst})
+            granted, _ = await share.lease("tokens", 2 * worst)
             held += granted
         tokens = min(held, chance.randint(1, worst))
         if not (tokens and share.live):
@@ -56,6 +56,7 @@ async def work(url: str, key_id: str, name: str, sessions: int, worst: int, seed
         key = await Keys(database).get(key_id)
         assert key is not None
         limits, ledger = Limits(database, lease_s=LEASE_S, gateway=name), Ledger(database)
+        await ledger.keep_prices(PRICES)  # by which the charges of its rows are proven
         keeping = asyncio.create_task(limits.keep(lambda lost: None))
 
         async def seat(number: int) -> None:

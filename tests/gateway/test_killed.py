@@ -122,11 +122,11 @@ async def test_nothing_is_lost_and_nothing_overspent_when_gateways_are_killed(bo
         assert service.total <= now.used
         assert service.total <= BUDGET
         assert now.held == 0
-        # What has no row was under way when its gateway died: it is within what was reserved for that.
+        # What has no row was under way when its gateway died: it is within what its session held.
         missing = Counter[str]()
         for (session, _), tokens in service.billed.items() - written.items():
             missing[session] += tokens
-        assert all(missing[session] <= lost[session].at_most["tokens"] <= SMALL for session in missing)
+        assert all(missing[session] <= lost[session].at_most["tokens"] <= 3 * SMALL for session in missing)
         # The service's bill says what it really was; then the account is that bill, to the token.
         for session, row in lost.items():
             await ledger.correct(session, row.id, Spent(tokens=missing[session]))

@@ -7,9 +7,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
+from bookkeeping import Watch
 
 from laconic.actions import Charged, Notice
 from laconic.budget import Budget, Unit, limits
@@ -18,6 +20,10 @@ from laconic.client.summarise import Summary
 from laconic.errors import Unreachable
 from laconic.events import Raw
 from laconic.gateway.books import NO_BOOKS, UNLIMITED, Allowance, Books, Row
+from laconic.gateway.database import open_database
+from laconic.gateway.keys import Keys
+from laconic.gateway.ledger import Ledger
+from laconic.gateway.limits import Limits
 from laconic.gateway.pump import Bounds, Pump
 from laconic.gateway.relay import Entry, Relay
 from laconic.gateway.seats import Seats
@@ -74,17 +80,15 @@ class Slow:
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self.reserves: list[Mapping[str, int] | None] = []
         self.allowed = asyncio.Event()
 
-    async def write(self, rows: Sequence[Row], *, reserve: Mapping[str, int] | None = None) -> None:
+    async def write(self, rows: Sequence[Row]) -> None:
         await self.allowed.wait()
         self.rows += rows
-        self.reserves.append(reserve)
 
 
 class Broken:
-    async def write(self, rows: Sequence[Row], *, reserve: Mapping[str, int] | None = None) -> None:
+    async def write(self, rows: Sequence[Row]) -> None:
         raise Unreachable("the ledger does not answer; look at its disk")
 
 
@@ -96,12 +100,12 @@ class Purse:
 
     def __init__(self, *gifts: tuple[int, bool] | Unreachable) -> None:
         self.gifts = list(gifts)
-        self.asked: list[tuple[str, int, Mapping[str, int] | None]] = []
+        self.asked: list[tuple[str, int]] = []
         self.closed = 0
         self.lost: Mapping[str, int] | None = None
 
-    async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
-        self.asked.append((unit, amount, reserve))
+    async def lease(self, unit: str, amount: int) -> tuple[int, bool]:
+        self.asked.append((unit, amount))
         gift = self.gifts.pop(0) if self.gifts else (0, True)
         if isinstance(gift, Unreachable):
             raise gift
@@ -126,6 +130,7 @@ class Sitting:
         budget: Budget | None = None,
         allowance: Allowance = UNLIMITED,
         now: Callable[[], float] | None = None,
+        entry: Entry | None = None,
     ) -> None:
         ids = count(1)
         self.app, self.service = Wire(), Wire()
@@ -137,7 +142,8 @@ class Sitting:
             budget=budget,
         )
         self.noticed: list[Notice] = []
-        relay = Relay(self.session, Entry("sess_1", "default", "gpt-realtime"), utc=lambda: datetime.now(UTC))
+        entry = entry or Entry("sess_1", "default", "gpt-realtime")
+        relay = Relay(self.session, entry, utc=lambda: datetime.now(UTC))
         self.pump = Pump(
             self.app,
             self.service,
@@ -388,7 +394,6 @@ async def test_what_is_shared_is_asked_for_and_then_used() -> None:
     sitting.app.says({"type": "response.create", "response": {"output_modalities": ["text"]}})
     await until(lambda: "response.create" in sitting.service.names)
     assert purse.asked[0][0] == "nanodollars"
-    assert purse.asked[0][2] is not None
     sitting.exchange(1)
     await until(lambda: "response.done" in sitting.app.names)
     await sitting.end()
@@ -441,7 +446,7 @@ async def test_a_database_that_does_not_answer_is_a_no() -> None:
 
 
 async def test_a_lease_that_breaks_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(unit: str, amount: int, *, reserve: object = None) -> tuple[int, bool]:
+    async def broken(unit: str, amount: int) -> tuple[int, bool]:
         raise KeyError(unit)
 
     purse = Purse()
@@ -486,16 +491,6 @@ async def test_a_budget_that_ends_by_closing_tells_why_before() -> None:
     assert "error" in sitting.app.names
     assert sitting.app.closed is not None
     assert "response.create" not in sitting.service.names
-
-
-async def test_the_books_are_told_what_may_be_under_way() -> None:
-    books = Slow()
-    books.allowed.set()
-    sitting = Sitting(books=books, budget=Budget(limits=limits("$2")))
-    sitting.exchange(1)
-    await until(lambda: "response.done" in sitting.app.names)
-    assert books.reserves == [{"nanodollars": 0, "tokens": 0}]
-    await sitting.end()
 
 
 # --- endings -----------------------------------------------------------------------------------------------------
@@ -670,6 +665,37 @@ async def test_what_a_service_never_reports_stays_taken_from_what_is_shared(
     await sitting.over()
     assert purse.lost is not None
     assert purse.lost["nanodollars"] > 0
+
+
+async def test_a_reply_in_which_the_gateway_dies_is_paid_for_in_full(tmp_path: Path) -> None:
+    """A calm app, one reply after the other, and no word to the database since the last one ended."""
+    watch = Watch(datetime.now(UTC))
+    async with open_database(f"sqlite:///{tmp_path / 'ledger.db'}") as database:
+        key, _ = await Keys(database).create("it", budgets=limits("$5"))
+        share, ledger = await Limits(database, watch).open("sess_1", key), Ledger(database)
+        sitting = Sitting(
+            budget=Budget(shared=share.units),
+            allowance=share,
+            books=ledger,
+            entry=Entry("sess_1", "default", "gpt-realtime", key=key.id),
+        )
+        sitting.exchange(1)
+        await until(lambda: "response.done" in sitting.app.names)
+        sitting.service.says(*written(2), *begun(2))
+        await until(lambda: sitting.app.names.count("response.created") == 2)
+        # Nobody writes a row any more; the lease expires.
+        watch.passes(minutes=3)
+        await Limits(database, watch).renew()
+        (standing,) = await Limits(database, watch).standings(key)
+        rows = {row.id: row for row in [row async for row in ledger.rows()]}
+        first = rows.pop("resp_1")
+        [lost] = rows.values()
+        assert lost.kind == "lost"
+        assert lost.at_most["nanodollars"] >= 4_096 * 64_000, "the longest reply the model can make"
+        assert standing.used == sum(charge.nanodollars for charge in first.charges) + lost.at_most["nanodollars"]
+        assert standing.held == 0
+        sitting.run.cancel()
+        await asyncio.gather(sitting.run, return_exceptions=True)
 
 
 async def test_what_was_reported_is_not_taken_twice() -> None:

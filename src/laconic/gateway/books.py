@@ -55,10 +55,8 @@ class Row:
 class Books(Protocol):
     """Where the rows go."""
 
-    async def write(self, rows: Sequence[Row], *, reserve: Mapping[str, int] | None = None) -> None:
-        """Keep these rows; they are durable when this returns. A row that is there already is not written twice.
-
-        `reserve`: how much, by unit, their session may have under way without a row for it."""
+    async def write(self, rows: Sequence[Row]) -> None:
+        """Keep these rows; they are durable when this returns. A row that is there already is not written twice."""
         ...
 
 
@@ -75,8 +73,8 @@ class Allowance(Protocol):
         """Whether what was leased may still be used; if not, others may have it by now."""
         ...
 
-    async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
-        """So much more may be used, and whether there is no more than that. `reserve` as in `Books.write`."""
+    async def lease(self, unit: str, amount: int) -> tuple[int, bool]:
+        """So much more may be used, and whether there is no more than that."""
         ...
 
     async def close(self, *, lost: Mapping[str, int] | None = None) -> None:
@@ -87,7 +85,7 @@ class Allowance(Protocol):
 class NoBooks:
     """Nothing is kept."""
 
-    async def write(self, rows: Sequence[Row], *, reserve: Mapping[str, int] | None = None) -> None: ...
+    async def write(self, rows: Sequence[Row]) -> None: ...
 
 
 class Unlimited:
@@ -96,7 +94,7 @@ class Unlimited:
     units: frozenset[Unit] = frozenset()
     live = True
 
-    async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
+    async def lease(self, unit: str, amount: int) -> tuple[int, bool]:
         return amount, False
 
     async def close(self, *, lost: Mapping[str, int] | None = None) -> None: ...

@@ -11,7 +11,7 @@ What turns out later about a row whose usage was unknown is a row too, a `correc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,7 +25,7 @@ from laconic.gateway.rows import COLUMNS, Spent, from_columns, spent, to_columns
 from laconic.meter import Charge
 from laconic.rates import RateTable
 
-__all__ = ["Ledger", "Wanted", "insert", "key_lock", "open_ledger", "reserve_for"]
+__all__ = ["Ledger", "Wanted", "insert", "key_lock", "open_ledger"]
 
 _PAUSES = (0.05, 0.5, 2.0)  # s, before a write that has failed is tried again
 _PAGE = 500  # rows held in memory at once while reading
@@ -71,7 +71,6 @@ class _Entry:
     """What one call of `write` brought."""
 
     rows: Sequence[Row]
-    reserve: Mapping[str, int] | None
     written: asyncio.Future[None]
 
 
@@ -81,16 +80,14 @@ class Ledger:
         self._waiting: list[_Entry] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def write(self, rows: Sequence[Row], *, reserve: Mapping[str, int] | None = None) -> None:
+    async def write(self, rows: Sequence[Row]) -> None:
         """Add these rows; they are on disk when this returns, all or none. Raises Unreachable if they are not.
 
-        A row that is there already stays as it is. `reserve`: how much, by unit, the rows' session may have under way
-        from now on without a row for it; None leaves what was said before, and all that it holds where nothing was
-        (see limits.py, what a dead gateway leaves behind).
+        A row that is there already stays as it is.
         """
         if not rows:
             return
-        entry = _Entry(rows, reserve, asyncio.get_running_loop().create_future())
+        entry = _Entry(rows, asyncio.get_running_loop().create_future())
         self._waiting.append(entry)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_waiting(), name="ledger: writing")
@@ -135,9 +132,6 @@ class Ledger:
             for entry in entries:
                 for row in entry.rows:
                     await insert(transaction, row)
-                if entry.reserve is not None:
-                    for session in {row.session for row in entry.rows}:
-                        await reserve_for(transaction, session, entry.reserve)
 
     async def keep_prices(self, table: RateTable) -> str:
         """Keep the price list rows are going to be priced by, and return its name for them."""
@@ -260,16 +254,6 @@ async def insert(transaction: Transaction, row: Row) -> None:
         used.nanodollars,
         used.tokens,
         used.ms,
-    )
-
-
-async def reserve_for(transaction: Transaction, session: str, reserve: Mapping[str, int]) -> None:
-    """Say how much of its lease a session may have under way without a row; of a unit left out, all of it."""
-    await transaction.fetch(
-        "UPDATE laconic_leases SET reserved_nanodollars = ?2, reserved_tokens = ?3 WHERE session = ?1",
-        session,
-        reserve.get("nanodollars"),
-        reserve.get("tokens"),
     )
 
 

@@ -8,12 +8,12 @@ the transaction that writes it. So the sum never passes the budget, at any momen
 
 A lease lasts as long as its gateway renews it (every LEASE_S / 3 seconds). When a gateway dies, its leases expire, and
 whoever needs the key next collects them. What of it was spent? Rows are written before their responses are passed on,
-so every finished response has its row, but one may have been under way. How much that can be at most was said by the
-session beforehand (`reserve`, with each lease and each row), because afterwards nobody is left to ask; a session that
-said nothing may have been using all it held. That much is written down as a row of kind `lost`, unknown, and counts as
-used; the rest goes back. It counts until somebody looks at the service's bill and says what it really was
-(`laconic ledger resolve`). Nothing is blocked for ever: a day's budget begins anew the next day, a month's the next
-month, and one without a period loses a reserve for each session that died with its gateway, no more.
+so every finished response has its row, but others may have been under way, and nobody is left to ask which. All that
+is known is that a session never uses more than it has leased. So whatever of a lease has no row is written down as a
+row of kind `lost`, unknown, and counts as used, until somebody looks at the service's bill and says what it really was
+(`laconic ledger resolve`). To know less would take a word to the database before each reply. Nothing is blocked for
+ever: a day's budget begins anew the next day, a month's the next month, and one without a period loses what a session
+has at hand (leasing.py: seven replies at their worst) for each that died with its gateway, no more.
 
 Periods are days and months in UTC. A lease that crosses midnight counts in full on both days until it is spent, and
 what is spent counts on the day of its row. Gateways' clocks must agree to within a minute: one that is further ahead
@@ -35,7 +35,7 @@ from laconic.errors import Refused, Unreachable
 from laconic.gateway.books import Row
 from laconic.gateway.database import Clock, Database, Transaction, as_text, as_time, utc_now
 from laconic.gateway.keys import Key
-from laconic.gateway.ledger import insert, key_lock, reserve_for
+from laconic.gateway.ledger import insert, key_lock
 
 __all__ = ["LEASE_S", "Limits", "Pool", "Share", "Standing"]
 
@@ -87,14 +87,14 @@ class Share:
         """The units somebody limits; there is no need to lease others."""
         return frozenset(pool.limit.unit for pool in self.pools)
 
-    async def lease(self, unit: str, amount: int, *, reserve: Mapping[str, int] | None = None) -> tuple[int, bool]:
+    async def lease(self, unit: str, amount: int) -> tuple[int, bool]:
         """Take up to `amount` more of `unit`: how much was had of it, and whether there will be no more than that.
 
         Where other sessions hold what is missing they may yet give some back: then that is False, and asking again is
         worth while. 0 and True also when the lease was collected because this gateway was thought dead. Of a unit
-        nobody limits everything is granted. `reserve` is as in `Ledger.write`.
+        nobody limits everything is granted.
         """
-        return await self._limits.grant(self, unit, amount, reserve)
+        return await self._limits.grant(self, unit, amount)
 
     async def close(self, *, lost: Mapping[str, int] | None = None) -> None:
         """Give back what is left. After the session's last row was written.
@@ -153,7 +153,7 @@ class Limits:
         self._open[session] = share
         return share
 
-    async def grant(self, share: Share, unit: str, amount: int, reserve: Mapping[str, int] | None) -> tuple[int, bool]:
+    async def grant(self, share: Share, unit: str, amount: int) -> tuple[int, bool]:
         """See `Share.lease`."""
         binding = [pool for pool in share.pools if pool.limit.unit == unit]
         if not binding or amount <= 0:
@@ -175,8 +175,6 @@ class Limits:
                 as_text(now),
                 as_text(now + self._lease),
             )
-            if reserve is not None:
-                await reserve_for(transaction, share.session, reserve)
         share.until = now + self._lease
         return granted, last
 
@@ -291,19 +289,15 @@ def _first_day(period: Period | None, now: datetime) -> str:
 
 
 async def _collect(transaction: Transaction, now: datetime, key: str) -> None:
-    """Take back the expired leases of a key, whose lock is held; what may be lost is written down as such."""
+    """End the expired leases of a key, whose lock is held. Each may have been spent: it is written down as lost."""
     expired = await transaction.fetch(
         "DELETE FROM laconic_leases WHERE key_id = ?1 AND expires < ?2 RETURNING session, user_label, nanodollars,"
-        " tokens, ms, reserved_nanodollars, reserved_tokens, renewed",
+        " tokens, ms, renewed",
         key,
         as_text(now),
     )
-    for session, user, nano, tokens, ms, reserved_nano, reserved_tokens, renewed in expired:
-        lost = {
-            "nanodollars": nano if reserved_nano is None else min(nano, reserved_nano),
-            "tokens": tokens if reserved_tokens is None else min(tokens, reserved_tokens),
-            "ms": ms,
-        }
+    for session, user, nanodollars, tokens, ms, renewed in expired:
+        lost = {"nanodollars": nanodollars, "tokens": tokens, "ms": ms}
         await _write_lost(transaction, key, session, user, lost, as_time(renewed))
 
 

@@ -179,7 +179,7 @@ class Pump:
                     await self._books.write(rows)
             finally:
                 await self._summaries.close()
-            await self._allowance.close(lost=self._relay.reserve)
+            await self._allowance.close(lost=self._relay.unreported)
 
     def _late_rows(self) -> list[Row]:
         """Of what was told when nobody was left to take it: a summary that has come, or has not."""
@@ -317,7 +317,7 @@ class Pump:
         try:
             async with self._writing:
                 if batch.rows:
-                    await self._books.write(batch.rows, reserve=self._relay.reserve)
+                    await self._books.write(batch.rows)
                 self._to_app.put(batch.to_app)
         except asyncio.CancelledError:
             self._left += batch.rows  # a row that was written after all is not written twice
@@ -329,7 +329,7 @@ class Pump:
         """Ask for more of what is shared. No answer is a no, for a while."""
         granted, last = 0, False
         with suppress(LaconicError):  # the rows' writing fails too, and tells
-            granted, last = await self._allowance.lease(wanted.unit, wanted.amount, reserve=self._relay.reserve)
+            granted, last = await self._allowance.lease(wanted.unit, wanted.amount)
         self._relay.session.leased(wanted.unit, granted, self._now(), last=last)
 
     @property

@@ -157,8 +157,8 @@ class Relay:
         return min((wait for wait in waits if wait is not None), default=None)
 
     @property
-    def reserve(self) -> Mapping[str, int] | None:
-        """How much may be used at most by what is under way now; None where there is no budget."""
+    def unreported(self) -> Mapping[str, int] | None:
+        """How much may have been used at most by what is under way now; None where there is no budget."""
         account = self.session.account
         if account is None:
             return None

@@ -46,8 +46,7 @@ CREATE TABLE laconic_spending (
     PRIMARY KEY (key_id, user_label, day)
 );
 
--- What a running session holds of its key's budgets; reserved_*: how much of it may be lost with the gateway,
--- NULL for all of it.
+-- What a running session holds of its key's budgets and has no row for.
 CREATE TABLE laconic_leases (
     session TEXT PRIMARY KEY,
     gateway TEXT NOT NULL,
@@ -56,9 +55,6 @@ CREATE TABLE laconic_leases (
     nanodollars BIGINT NOT NULL,
     tokens BIGINT NOT NULL,
     ms BIGINT NOT NULL,
-    reserved_nanodollars BIGINT,
-    reserved_tokens BIGINT,
-    reserved_ms BIGINT,
     renewed TEXT NOT NULL,
     expires TEXT NOT NULL
 );
