@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gateway.bookkeeping import PRICES
 from gateway.bookkeeping import reply as booked
 
 from laconic.cli import main
@@ -36,15 +38,16 @@ def file(tmp_path: Path) -> Path:
     async def write() -> None:
         async with open_database(f"sqlite:///{path}") as database:
             key, _ = await Keys(database).create("kiosk")
+            version = await Ledger(database).keep_prices(PRICES)
             unknown: dict[str, Any] = {"usage": None, "charges": (), "unknown": 1}
             rows = [
                 reply("a", key=key.id, labels={"team": "応援"}),
                 reply("b", TODAY - timedelta(days=40), tokens=10, user="ann"),
                 reply("c", **unknown, key=key.id, at_most={"nanodollars": 500_000_000, "tokens": 900, "ms": 60_000}),
                 reply("d", **unknown, model=""),
-                reply("e", tokens=30_000_000, model="gpt-realtime", labels={"team": "x"}, charges=(), unknown=1),
+                reply("e", tokens=30_000_000, model="my-own", labels={"team": "x"}, charges=(), unknown=1),
             ]
-            await Ledger(database).write(rows)
+            await Ledger(database).write([replace(row, rates_version=version) for row in rows])
 
     asyncio.run(write())
     return path
@@ -88,7 +91,7 @@ def test_only_what_was_asked_for_is_summed(file: Path, capsys: pytest.CaptureFix
     assert count("--key", "kiosk") == 2
     assert count("--user", "ann") == count("--since", "41d", "--until", "39d") == 1
     assert count("--since", "today") == count("--since", f"{TODAY:%Y-%m-%d}") == 4
-    assert count("--model", "gpt-realtime", "--label", "team=x") == 1
+    assert count("--model", "my-own", "--label", "team=x") == 1
     assert count("--session", "another") == 0
 
 

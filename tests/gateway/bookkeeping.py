@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from laconic.gateway.books import Row
+from laconic.gateway.prices import version_of
 from laconic.meter import price
 from laconic.rates import load
 from laconic.usage import Usage
@@ -14,6 +15,8 @@ __all__ = ["NOON", "Watch", "reply"]
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PRICES = load()
+VERSION = version_of(PRICES)
+"""What the ledger calls them, once they are kept there."""
 
 
 class Watch:
@@ -45,7 +48,7 @@ def reply(session: str, id_: str, at: datetime = NOON, *, tokens: int = 100, **o
         "charges": cost.charges,
         "unknown": cost.unknown,
         "currency": cost.currency,
-        "rates_version": "",
+        "rates_version": VERSION,
         "laws": {"hit_rate": 0.9},
         "memory": "auto",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,8 @@ from laconic.errors import BadInput, Unreachable
 from laconic.gateway.books import Row
 from laconic.gateway.database import Database, Transaction, open_database
 from laconic.gateway.ledger import Ledger, Wanted, open_ledger
-from laconic.gateway.rows import Spent
+from laconic.gateway.prices import write_prices
+from laconic.gateway.rows import COLUMNS, Spent, to_columns
 from laconic.rates import load
 
 
@@ -148,6 +149,56 @@ async def test_the_database_itself_refuses_to_change_what_is_written(
         async with database.writing() as transaction:
             await transaction.fetch(sql)
     assert len(await read(ledger)) == 1
+
+
+COPY = (
+    "session, id, kind, at, 'failed', route, model, usage, charges, 7, tokens, ms, unknown, at_most, currency,"
+    " rates_version, laws, memory, key_id, labels, user_label FROM laconic_rows"
+)
+
+
+async def put_in_its_place(database: Database, sql: str) -> None:
+    """Somebody tries, who may or may not be told that it was in vain: what is there is what was written."""
+    ledger, row = Ledger(database), reply("s1", "resp_1")
+    await ledger.write([row])
+    version = await ledger.keep_prices(PRICES)
+    with suppress(Unreachable):
+        async with database.writing() as transaction:
+            await transaction.fetch(sql)
+    async with database.reading() as transaction:
+        assert await transaction.fetch(f"SELECT {COLUMNS} FROM laconic_rows") == [to_columns(row)]
+        assert await transaction.fetch("SELECT * FROM laconic_rates") == [(version, write_prices(PRICES))]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"INSERT INTO laconic_rows SELECT {COPY} WHERE true ON CONFLICT (session, id) DO UPDATE SET ms = 7",
+        "INSERT INTO laconic_rates SELECT version, '[]' FROM laconic_rates WHERE true"
+        " ON CONFLICT (version) DO UPDATE SET prices = '[]'",
+    ],
+)
+async def test_nor_does_it_let_anybody_put_something_else_in_its_place(database: Database, sql: str) -> None:
+    await put_in_its_place(database, sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"INSERT OR REPLACE INTO laconic_rows SELECT {COPY}",
+        f"REPLACE INTO laconic_rows (rowid, {COLUMNS}) SELECT rowid, {COPY}",
+        f"REPLACE INTO laconic_rows (rowid, {COLUMNS}) SELECT rowid, 's9', {COPY.partition(', ')[2]}",
+        "UPDATE OR REPLACE laconic_rows SET ms = 7",
+        "REPLACE INTO laconic_rates SELECT version, '[]' FROM laconic_rates",
+        "REPLACE INTO laconic_rates (rowid, version, prices) SELECT rowid, 'x', '[]' FROM laconic_rates",
+        "UPDATE OR REPLACE laconic_rates SET prices = '[]'",
+    ],
+)
+async def test_nor_does_sqlite_which_replaces_behind_the_back_of_what_forbids_deleting(
+    tmp_path: Path, sql: str
+) -> None:
+    async with open_database(f"sqlite:///{tmp_path / 'ledger.db'}") as database:
+        await put_in_its_place(database, sql)
 
 
 async def test_spending_is_counted_by_key_by_user_and_by_day(ledger: Ledger, database: Database) -> None:

@@ -15,9 +15,9 @@ from laconic.gateway.books import Row
 from laconic.gateway.database import Database
 from laconic.gateway.ledger import Ledger
 from laconic.gateway.proof import Proof, prove, wrong_with
-from laconic.gateway.rows import Spent
+from laconic.gateway.rows import Spent, to_columns
 from laconic.meter import Charge, Meter
-from laconic.rates import Rates
+from laconic.rates import Rates, RateTable
 from laconic.usage import TranscriptionUsage, Usage
 
 COUNTS = Usage(text_in=500, audio_in=900, cached_text=128, cached_audio=640, text_out=40, audio_out=120)
@@ -105,6 +105,14 @@ async def test_an_empty_ledger_is_right(database: Database) -> None:
         ("UPDATE laconic_spending SET nanodollars = 0", "Key key_1 has used $0.00, "),
         ("DELETE FROM laconic_spending", "0 tokens and 0 ms (0 nano) on 2026-11-22 by its account"),
         ("UPDATE laconic_rates SET prices = '[]'", "holds other prices than its name was made from"),
+        ("UPDATE laconic_rates SET prices = '[]'", "Row r1 of session s1: it charges for gpt-realtime-2.1, which the"),
+        ("DELETE FROM laconic_rates", "Row r1 of session s1: it charges by the price list 2026-"),
+        ("DELETE FROM laconic_rates", "Row i2 of session s1: it charges by the price list 2026-"),
+        ("DELETE FROM laconic_rates", "Row session of session s2: it charges by the price list 2026-"),
+        ("UPDATE laconic_rows SET rates_version = ''", "Row r1 of session s1: it charges by a price list without a"),
+        ("UPDATE laconic_rows SET model = 'zzz' WHERE id = 'r1'", "Row r1 of session s1: it charges for zzz, which"),
+        ("UPDATE laconic_rows SET model = '' WHERE id = 'i1'", "Row i1 of session s1: it charges for a model without"),
+        ("UPDATE laconic_rows SET model = 'zzz' WHERE id = 'session'", "session of session s2: it charges for zzz, wh"),
     ],
 )
 async def test_what_somebody_has_changed_is_named(ledger: Ledger, database: Database, sql: str, told: str) -> None:
@@ -118,10 +126,43 @@ async def test_what_somebody_has_changed_is_named(ledger: Ledger, database: Data
     assert any(told in sentence for sentence in (await prove(database)).wrong)
 
 
+@pytest.mark.parametrize(
+    "hidden", ["rates_version = 'unknown'", "model = 'zzz'", "rates_version = '2026-11-22-000000000000'"]
+)
+async def test_prices_of_one_s_own_making_are_no_proof(ledger: Ledger, database: Database, hidden: str) -> None:
+    """A row that agrees with itself and with every sum, at prices that stand nowhere."""
+    row = replace(reply("s1", "r1", counts=COUNTS, key="key_1"), rates_version=await ledger.keep_prices(PRICES))
+    await ledger.write([row])
+    assert (await prove(database)).wrong == ()
+    cheap = replace(row, charges=tuple(replace(one, price=1, nanodollars=one.count) for one in row.charges))
+    charges, nano = to_columns(cheap)[8:10]
+    async with database.writing() as transaction:
+        await without_triggers(transaction.fetch, database.where)
+        await transaction.fetch(f"UPDATE laconic_rows SET charges = ?1, nanodollars = ?2, {hidden}", charges, nano)
+        await transaction.fetch("UPDATE laconic_spending SET nanodollars = ?1", nano)
+    (told,) = (await prove(database)).wrong
+    assert told.startswith("Row r1 of session s1: it charges ")
+
+
+async def test_what_has_no_price_needs_no_list(ledger: Ledger, database: Database) -> None:
+    """Its cost is unknown, and said to be; so is what it turned out to have been."""
+    await ledger.write(
+        [
+            reply("s1", "r1", model="my-own", charges=(), unknown=1),
+            transcription(None, "whisper-1", id_="i1"),
+            reply("s1", "r2", counts=Usage(), model="my-own"),
+            reply("s1", "session", kind="session", model="my-own", usage={"duration_ms": 5, "messages": 0}, charges=()),
+        ]
+    )
+    await ledger.correct("s1", "r1", Spent(nanodollars=77))
+    proof = await prove(database)
+    assert (proof.wrong, proof.unknown) == ((), 1)
+
+
 async def without_triggers(fetch: Callable[..., Any], where: str) -> None:
     if where.startswith("sqlite"):
-        for name in ("rows_stay", "rows_last", "rates_stay", "rates_last"):
-            await fetch(f"DROP TRIGGER laconic_{name}")
+        for (name,) in await fetch("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+            await fetch(f"DROP TRIGGER {name}")
     else:
         await fetch("DROP FUNCTION laconic_refuse CASCADE")
 
@@ -162,7 +203,7 @@ def test_any_number_changed_in_a_row_s_charges_is_noticed(usage: Usage, data: st
 def test_the_charges_of_another_usage_are_noticed(usage: Usage, other: Usage) -> None:
     row = reply("s1", "r1", counts=usage)
     changed = replace(row, usage=other.to_wire())
-    assert (list(wrong_with(changed, None)) == []) is (usage == other)
+    assert (list(wrong_with(changed, PRICES)) == []) is (usage == other)
 
 
 @pytest.mark.parametrize(
@@ -205,4 +246,4 @@ def test_half_nanodollars_round_up_as_on_the_meter() -> None:
         "s1", "i", kind="transcription", usage={"type": "duration", "seconds": 30}, charges=cost.charges, model="t"
     )
     assert cost.nanodollars == 1
-    assert list(wrong_with(row, None)) == []
+    assert list(wrong_with(row, RateTable({"t": rates}))) == []

@@ -1,12 +1,12 @@
 """Proof that a ledger is right: every row's charges follow from its usage and prices, and all sums from the rows.
 
-A row carries the price of each of its lines, so it can be reckoned anew from itself alone: the meter prices its usage
-at those prices and must come to the same lines. Where the price list of the row's version was kept, the prices
-themselves are looked up as well. What the table repeats for the sake of SQL (a row's sums, what a key has used on a
-day) must agree with the rows.
+A row carries the price of each of its lines, so it can be reckoned anew from itself: the meter prices its usage at
+those prices and must come to the same lines. The prices themselves must stand in the price list that the row names. A
+charge whose list is not in the ledger, or does not have its model, is no proven charge, and is named as one that is
+wrong. What the table repeats for the sake of SQL (a row's sums, what a key has used on a day) must agree with the rows.
 
-What cannot be proven here: that the service reported the right counts, and that no row is missing which never was
-written. For those there is the service's own bill.
+What cannot be proven here: that the service reported the right counts, that its prices are those of the list, and that
+no row is missing which never was written. For those there is the service's own bill.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ def _said(amount: Spent) -> str:
 
 
 def wrong_with(row: Row, prices: RateTable | None) -> Iterator[str]:
-    """What is wrong with one row; `prices` is the list it names, where it was kept."""
+    """What is wrong with one row; `prices` is the list it names, None where the ledger does not have it. A row that
+    leaves its cost unknown and charges nothing needs no list."""
     for charge in row.charges:
         if charge.unit not in _UNITS:
             yield f"it has a line {charge.what} by the {charge.unit}, which is no unit"
@@ -154,6 +155,12 @@ def wrong_with(row: Row, prices: RateTable | None) -> Iterator[str]:
         return
     if row.kind == "correction":
         return
+    if row.charges and prices is None:
+        named = f"the price list {row.rates_version}" if row.rates_version else "a price list without a name"
+        yield f"it charges by {named}, which is not in the ledger, so its prices cannot be proven"
+    elif row.charges and prices is not None and prices.find(row.model) is None:
+        model = row.model or "a model without a name"
+        yield f"it charges for {model}, which the price list {row.rates_version} does not have"
     if row.kind == "session":
         yield from _wrong_with_session(row, prices.find(row.model) if prices is not None else None)
         return
