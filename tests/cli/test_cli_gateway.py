@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from laconic.cli import main
 from laconic.cli.gateway import add_parser
 from laconic.client.ring import KEEP_SOUND_MB
 from laconic.gateway.database import open_database
+from laconic.gateway.keys import Keys
 from laconic.gateway.ledger import Ledger, Wanted
 
 HELLO = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
@@ -137,6 +138,39 @@ def test_a_mistake_is_one_sentence(
     complaint = capsys.readouterr().err
     assert said in complaint
     assert complaint.count("\n") == 1
+
+
+async def refused(address: str, key: str) -> int | None:
+    """The HTTP status of who shows this key and is not let in."""
+    headers = {"Authorization": f"Bearer {key}"}
+    try:
+        async with connect(f"{address}?model=gpt-realtime", additional_headers=headers) as ws:
+            assert json.loads(await ws.recv())["type"] == "session.created"
+    except InvalidStatus as no:
+        return no.response.status_code
+
+
+async def test_whose_last_key_is_revoked_is_shut_out_and_so_is_everybody_else(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    books = ("--service", "simulator", "--ledger", url)
+    async with open_database(url) as database:
+        keys = Keys(database)
+        async with gateway(*books) as (_, address, printed):
+            assert "any key" in printed
+            assert await refused(address, "sk-any") is None
+            _, shown = await keys.create("kiosk")
+            assert await refused(address, "sk-any") == 401
+            assert await refused(address, shown) is None
+            await keys.revoke("kiosk")
+            assert await refused(address, shown) == 401
+        async with gateway(*books) as (_, address, printed):
+            assert "laconic key create" in printed
+            assert (await refused(address, shown), await refused(address, "sk-any")) == (401, 401)
+        async with gateway(*books, "--open") as (_, address, printed):
+            assert "any key" in printed
+            assert (await refused(address, shown), await refused(address, "sk-any")) == (401, None)
+        async with gateway(*books, "--host", "0.0.0.0") as (_, address, _):
+            assert await refused(address, shown) == 401
 
 
 def test_it_keeps_as_much_sound_as_a_gateway_in_a_program() -> None:

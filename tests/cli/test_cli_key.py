@@ -85,7 +85,9 @@ def test_a_revoked_key_is_listed_as_such(file: Path, capsys: pytest.CaptureFixtu
     secret = capsys.readouterr().out.strip()
     assert main(["key", "revoke", "kiosk"]) == 0
     assert "begins no session any more" in capsys.readouterr().out
-    assert found(file, secret) is None
+    key = found(file, secret)
+    assert key is not None
+    assert key.revoked is not None
     main(["key", "list"])
     first, tokens, minutes = capsys.readouterr().out.splitlines()
     assert "revoked 20" in first

@@ -62,3 +62,45 @@ async def test_an_open_door_takes_any_key_but_not_a_secret_that_has_expired() ->
     assert await admission.admit(["ek_68af296e8e408191a1120ab6383263c2"]) == Guest()  # a service's own
     now = expires_at
     assert await admission.admit([value]) is None
+
+
+async def test_a_key_that_is_known_and_dead_opens_no_door_however_open(tmp_path: Path) -> None:
+    async with open_office(f"sqlite:///{tmp_path / 'ledger.db'}", load()) as office:
+        await office.keys.create("good")
+        _, revoked = await office.keys.create("revoked")
+        _, expired = await office.keys.create("expired", expires=datetime.now(UTC) - timedelta(seconds=1))
+        key, good = await office.keys.create("another")
+        await office.keys.revoke("revoked")
+        for open in (True, False):
+            admission = Admission(office.keys, Secrets(SIGNING), open=open)
+            assert await admission.admit([revoked]) is None
+            assert await admission.admit(["sk-of-another-place", expired]) is None
+            assert await admission.admit([revoked, good]) == Guest(key)  # an app may show an old one beside it
+        assert await Admission(office.keys, Secrets(SIGNING), open=True).admit(["lk-of-other-books"]) == Guest()
+
+
+async def test_a_door_is_open_until_there_is_a_key(tmp_path: Path) -> None:
+    """Whoever makes one means it to be asked for: from then on, and when it is revoked as well."""
+    async with open_office(f"sqlite:///{tmp_path / 'ledger.db'}", load()) as office:
+        admission = Admission(office.keys, Secrets(SIGNING), until_keyed=True)
+        assert await admission.admit(["sk-any"]) == Guest()
+        assert await admission.anybody()
+        assert admission.wanted == "any key"
+        value, _ = admission.secrets.mint()
+        assert await admission.admit([value]) is not None
+        key, shown = await office.keys.create("first")
+        for nobodys in ([], ["sk-any"], [value]):
+            assert await admission.admit(nobodys) is None
+        assert await admission.admit([shown]) == Guest(key)
+        assert not await admission.anybody()
+        assert "laconic key create" in admission.wanted
+        await office.keys.revoke("first")
+        for one in (admission, Admission(office.keys, Secrets(SIGNING), until_keyed=True)):
+            assert await one.admit([shown]) is None
+            assert await one.admit([]) is None
+
+
+async def test_where_no_books_are_kept_there_is_never_a_key() -> None:
+    admission = Admission(None, Secrets(SIGNING), until_keyed=True)
+    assert await admission.admit(["lk-any"]) == Guest()
+    assert await admission.anybody()

@@ -607,6 +607,8 @@ async def test_draining_hears_the_reply_out_and_lets_nobody_in() -> None:
             async with door.connect():
                 pass
         assert refused.value.response.status_code == 503
+        async with http.post(f"http://{door.base}/v1/realtime/client_secrets", json={}) as answer:
+            assert answer.status == 503  # a secret for a gateway that takes nobody
         events, code, reason = await closing(ws)
         assert "response.done" in [event["type"] for event in events]
         assert (code, reason) == (1001, "the gateway is closing")

@@ -68,16 +68,15 @@ async def test_no_two_keys_are_alike(keys: Keys) -> None:
     assert len({secret for _, secret in made}) == len({key.id for key, _ in made}) == 5
 
 
-async def test_an_expired_key_is_not_found_but_listed(keys: Keys, watch: Watch) -> None:
+async def test_an_expired_key_is_known_and_good_for_nothing(keys: Keys) -> None:
     key, secret = await keys.create("short", expires=NOON + timedelta(hours=1))
-    watch.passes(minutes=59, seconds=59)
     assert await keys.find(secret) == key
-    watch.passes(seconds=1)
-    assert await keys.find(secret) is None
+    assert key.usable(NOON + timedelta(minutes=59, seconds=59))
+    assert not key.usable(NOON + timedelta(hours=1))
     assert await keys.list() == [key]
 
 
-async def test_a_revoked_key_is_not_found_but_listed(keys: Keys, watch: Watch) -> None:
+async def test_a_revoked_key_is_known_and_good_for_nothing(keys: Keys, watch: Watch) -> None:
     key, secret = await keys.create("gone")
     watch.passes(hours=1)
     await keys.create("other")
@@ -85,8 +84,17 @@ async def test_a_revoked_key_is_not_found_but_listed(keys: Keys, watch: Watch) -
     assert revoked.revoked == watch.now
     watch.passes(hours=1)
     assert await keys.revoke(key.id) == revoked
-    assert await keys.find(secret) is None
+    assert await keys.find(secret) == revoked
+    assert not revoked.usable(watch.now)
     assert [key.revoked is None for key in await keys.list()] == [False, True]
+
+
+async def test_books_that_ever_held_a_key_say_so(keys: Keys) -> None:
+    assert not await keys.ever()
+    key, _ = await keys.create("gone")
+    assert await keys.ever()
+    await keys.revoke(key.id)
+    assert await keys.ever()
 
 
 async def test_a_name_is_given_once(keys: Keys) -> None:

@@ -54,6 +54,21 @@ async def test_a_key_that_is_no_text_is_a_wrong_key(tmp_path: Path) -> None:
     assert answer.startswith(b"HTTP/1.1 401 ")
 
 
+async def test_nobody_comes_in_while_keys_cannot_be_looked_up(tmp_path: Path) -> None:
+    """Nor does a gateway without keys take that for a word that there are none."""
+    async with open_office(f"sqlite:///{tmp_path}/ledger.db", load()) as office:
+        _, key = await office.keys.create("it")
+    for until_keyed in (True, False):
+        admission = Admission(office.keys, Secrets(b"s" * 32), until_keyed=until_keyed)
+        async with to_stand_in(admission=admission) as (door, _), ClientSession() as http:
+            headers = {"Authorization": f"Bearer {key}"}
+            async with http.get(f"http://{door.base}/v1/realtime?model=m", headers=headers) as answer:
+                assert answer.status == 503
+                assert (await answer.json())["error"]["code"] == "gateway_unavailable"
+            assert len(door.told) == 1
+            assert "ledger.db cannot be used" in door.told[0]
+
+
 async def test_a_header_that_is_no_text_shuts_nobody_out() -> None:
     async with to_stand_in() as (door, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)

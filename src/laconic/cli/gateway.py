@@ -260,13 +260,15 @@ async def _admission(args: argparse.Namespace, office: Office | None) -> Admissi
     from laconic.gateway.secrets import Secrets
 
     keys = office.keys if office is not None else None
-    known = keys is not None and any(key.revoked is None for key in await keys.list())
-    if not known and not args.open and not is_loopback(args.host):
+    secrets, here = Secrets.from_environment(os.environ), is_loopback(args.host)
+    if not args.open and not here and (keys is None or not await keys.ever()):
         raise BadInput(
             f"whoever reaches {args.host} could talk at your expense; make a key with `laconic key create NAME`, "
             "listen on 127.0.0.1, or say --open if that is meant"
         )
-    return Admission(keys, Secrets.from_environment(os.environ), open=args.open or not known)
+    admission = Admission(keys, secrets, open=args.open, until_keyed=here)
+    await admission.anybody()  # so that the greeting knows
+    return admission
 
 
 def _tls(args: argparse.Namespace) -> tuple[ssl.SSLContext | None, str | None]:

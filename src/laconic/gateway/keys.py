@@ -61,13 +61,12 @@ class Keys:
         self._clock = clock
 
     async def find(self, secret: str) -> Key | None:
-        """The key an app has shown; None if there is none such, or it has expired or was revoked."""
+        """The key an app has shown, whatever its state; None if there is none such."""
         if not secret.startswith(PREFIX):
             return None
         async with self._database.reading() as transaction:
             found = await transaction.fetch(f"SELECT {_COLUMNS} FROM laconic_keys WHERE hash = ?1", _hash(secret))
-        key = _read(found[0]) if found else None
-        return key if key is not None and key.usable(self._clock()) else None
+        return _read(found[0]) if found else None
 
     async def get(self, id_or_name: str) -> Key | None:
         """The key of that id or name, whatever its state: secrets minted with a key name it by its id."""
@@ -117,6 +116,11 @@ class Keys:
         """Every key there ever was, in order of creation."""
         async with self._database.reading() as transaction:
             return [_read(c) for c in await transaction.fetch(f"SELECT {_COLUMNS} FROM laconic_keys ORDER BY created")]
+
+    async def ever(self) -> bool:
+        """Whether there ever was a key, revoked ones too."""
+        async with self._database.reading() as transaction:
+            return bool(await transaction.fetch("SELECT 1 FROM laconic_keys LIMIT 1"))
 
     async def revoke(self, id_or_name: str) -> Key:
         """No session begins with this key any more. Running ones go on until they end. BadInput if there is none."""

@@ -21,6 +21,7 @@ from aiohttp import ClientSession, web
 
 from laconic.client.endpoints import Endpoint
 from laconic.client.ring import KEEP_SOUND_MB
+from laconic.errors import LaconicError
 from laconic.gateway.admission import Admission, Guest
 from laconic.gateway.asked import BETA_PATHS, PATHS, asked, in_time, keys_offered, same_origin, subprotocol
 from laconic.gateway.call_doors import CallDoors
@@ -182,8 +183,10 @@ class Gateway:
 
     async def _mint(self, request: web.Request) -> web.Response:
         """A client secret, for whoever has a key; a secret is not enough to make others."""
-        guest = await self._admission.admit(keys_offered(request))
-        if guest is None or guest.grant is not None:
+        guest = await self.enter(request)
+        if isinstance(guest, web.Response):
+            return guest
+        if guest.grant is not None:
             return refusal(401, "invalid_api_key", "Incorrect API key provided.")
         key = guest.key.id if guest.key is not None else None
         body = await in_time(request.read())
@@ -195,10 +198,15 @@ class Gateway:
         if self._seats.leaving:
             self._eyes.refused("closing")
             return refusal(503, "gateway_closing", "The gateway is closing.", {"Retry-After": _RETRY_S})
-        if not same_origin(request, self._origins, open=self._admission.open):
-            self._eyes.refused("origin")
-            return refusal(403, "origin_not_allowed", "Pages of this origin may not use this gateway.")
-        guest = await self._admission.admit(keys_offered(request))
+        try:
+            if not same_origin(request, self._origins, open=await self._admission.anybody()):
+                self._eyes.refused("origin")
+                return refusal(403, "origin_not_allowed", "Pages of this origin may not use this gateway.")
+            guest = await self._admission.admit(keys_offered(request))
+        except LaconicError as error:  # the books cannot be read: nobody knows who this is
+            self._eyes.refused("service")
+            self._tell(error.sentence)
+            return refusal(503, "gateway_unavailable", "Keys cannot be looked up now.", {"Retry-After": _RETRY_S})
         if guest is None:
             self._eyes.refused("key")
             return refusal(401, "invalid_api_key", "Incorrect API key provided.")
