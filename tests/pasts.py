@@ -78,7 +78,7 @@ class World:
             words=lambda item: self.cut.get(item.id, item.text),
             cut_off=lambda item: item.id in self.cut,
             over=lambda item: item.id not in self.underway,
-            say=self.told.append,
+            say=lambda sentence, _=None: self.told.append(sentence),
             supports=lambda kind: kind not in self.unsupported,
         )
         for item in items:

@@ -14,6 +14,7 @@ from playbook import counter
 from laconic import events as ev
 from laconic.choosing import Auto, Choice, Grounds, forecast, requirement
 from laconic.conversation import Conversation
+from laconic.currencies import Sums
 from laconic.edits import Outcome
 from laconic.errors import BadInput
 from laconic.exchanges import Exchanges
@@ -51,7 +52,7 @@ def past(laws: Laws = KEPT_COLD, *, model: str | None = "gpt-realtime-2.1", **gi
         words=lambda item: item.text,
         cut_off=lambda item: False,
         over=lambda item: True,
-        say=lambda text: None,
+        say=lambda *_: None,
         supports=lambda kind: True,
     )
     return replace(made, **given)  # pyright: ignore[reportArgumentType]
@@ -107,7 +108,9 @@ def test_what_is_chosen_by_is_what_it_costs_to_remember_so_many() -> None:
     choice = Choice(20)
     moment = past()
     choice.consider(Grounds(moment.laws, moment.rates, None, Typical, 0))
-    assert choice.costs == forecast(list(choice.costs), moment.laws, moment.rates, None, Typical(), lasts=20)
+    assert choice.sums is not None
+    costs = choice.sums.by_name
+    assert costs == forecast(list(costs), moment.laws, moment.rates, None, Typical(), lasts=20)
 
 
 TURNS = st.lists(st.tuples(st.integers(1, 250), st.booleans(), st.booleans()), min_size=1, max_size=40)
@@ -179,11 +182,11 @@ def test_where_an_hour_seems_to_cost_less_than_nothing_there_is_a_choice_all_the
     said: list[str] = []
     auto = Auto(memory)
     laws = replace(KEPT_COLD, base_text=-5_000)
-    moment = past(laws, say=said.append)
+    moment = past(laws, say=lambda sentence, _: said.append(sentence))
     costs = forecast(["summary", "written"], laws, moment.rates, None, Typical())
     assert costs["summary"] < costs["written"] < 0
     assert chosen(auto, moment) == "summary"
-    assert chosen(auto, past(replace(laws, hit_rate=0.1), say=said.append)) == "summary"
+    assert chosen(auto, past(replace(laws, hit_rate=0.1), say=lambda sentence, _: said.append(sentence))) == "summary"
     assert said == []
 
 
@@ -194,13 +197,21 @@ def test_with_unknown_prices_the_usually_cheapest_is_taken() -> None:
 
 
 def test_the_choice_changes_with_what_is_possible_and_that_is_said() -> None:
-    said: list[str] = []
+    """With the money it speaks of, for whoever counts in another."""
+    said: list[tuple[str, Sums | None]] = []
     auto = Auto(memory)
-    assert chosen(auto, past(say=said.append)) == "summary"
-    refusing = past(replace(KEPT_COLD, hit_rate=0.5), supports=lambda kind: kind != "create", say=said.append)
+    assert auto.sums is None
+
+    def say(sentence: str, sums: Sums | None = None) -> None:
+        said.append((sentence, sums))
+
+    assert chosen(auto, past(say=say)) == "summary"
+    refusing = past(replace(KEPT_COLD, hit_rate=0.5), supports=lambda kind: kind != "create", say=say)
     assert chosen(auto, refusing) == "window:8000"
-    assert len(said) == 1
-    assert said[0].startswith("memory is now window:8000")
+    [(sentence, sums)] = said
+    assert sentence.startswith("memory is now window:8000")
+    assert sums is auto.sums is not None
+    assert f"an hour costs {sums} (" in sentence
 
 
 def test_it_is_not_changed_for_a_trifle_and_not_reconsidered_at_every_moment() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laconic.currencies import DOLLARS, Currency, currency, money
+from laconic.currencies import DOLLARS, Currency, Sums, currency, money
 from laconic.errors import BadInput
 from laconic.meter import Charge, Cost
 
@@ -56,6 +56,14 @@ def test_other_currencies_by_sign_or_code() -> None:
     assert currency("NOK", "10.5").show(cost(2_000_000_000)) == "NOK 21.00"
     assert currency("EUR", "0.92").show(cost(50_000)) == "<€0.0001"
     assert money(25 * 10**12, "VND") == "VND 25,000"
+
+
+def test_sums_are_told_by_name_in_dollars_or_in_another_currency() -> None:
+    sums = Sums({"summary": 3_470_000_000, "everything": 12_000_000_000})
+    assert str(sums) == "summary $3.47, everything $12.00"
+    assert sums.told(YEN) == "summary ¥539, everything ¥1,863"
+    yuan = Sums({"summary": 3_470_000_000}, "CNY")
+    assert str(yuan) == yuan.told(YEN) == f"summary {DOLLARS.show(cost(3_470_000_000, 'CNY'))}"
 
 
 def test_what_is_not_in_dollars_stays_as_it_is() -> None:

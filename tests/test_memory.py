@@ -51,7 +51,7 @@ def past(conversation: Conversation, exchanges: Exchanges, *kept: str) -> Past:
         words=lambda item: item.text,
         cut_off=lambda item: False,
         over=lambda item: True,
-        say=lambda text: None,
+        say=lambda *_: None,
         supports=lambda kind: True,
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from laconic import events as ev
 from laconic.budget import Unit
+from laconic.currencies import Sums
 from laconic.expectation import Expected
 from laconic.meter import Cost
 from laconic.usage import TranscriptionUsage, Usage
@@ -128,6 +129,8 @@ class MemoryTold(Notice):
     """Something the memory has to say, once: that it cannot do what it was asked to, that it changed its form."""
 
     text: str
+    sums: Sums | None = None
+    """The money that `text` speaks of, if any: as it stands there, or for another currency."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from laconic.alternatives import Alternatives
+from laconic.currencies import Sums
 from laconic.errors import BadInput
 from laconic.folding import Summary
 from laconic.imagined import Lasting, imagined
 from laconic.items import Item, Part
 from laconic.laws import Laws
-from laconic.meter import dollars
 from laconic.plans import Memory, Past, Plan, Steps, Typical
 from laconic.rates import Rates
 from laconic.usage import Usage
@@ -131,8 +131,8 @@ class Choice:
         self.remember = remember
         self.chosen: str | None = None
         """The memory's name; None before anything was considered."""
-        self.costs: dict[str, int] = {}
-        """What an hour costs under each that was considered, in nano-units of money; empty where nobody knows."""
+        self.sums: Sums | None = None
+        """What an hour costs under each that was considered; None where nobody knows."""
         self.why = "nothing has been said yet"
         self._laws: Laws | None = None
         self._exchanges = 0
@@ -157,7 +157,7 @@ class Choice:
         """Choose by what is known now."""
         self._laws, self._exchanges = grounds.laws, grounds.exchanges
         names = self._candidates(grounds)
-        self.costs = forecast(
+        costs = forecast(
             names,
             grounds.laws,
             grounds.rates,
@@ -166,11 +166,12 @@ class Choice:
             summary_tokens=grounds.summary_tokens,
             lasts=self.lasting,
         )
-        cheapest = min(self.costs.values(), default=0)
+        cheapest = min(costs.values(), default=0)
         close = cheapest + abs(cheapest) * _GAIN  # a base that was fitted far below zero makes costs negative
-        if self.chosen not in names or self.costs.get(self.chosen, 0) > close:
-            self.chosen = next(name for name in names if self.costs.get(name, 0) <= close)
-        reason = _reason(self.costs, grounds)
+        if self.chosen not in names or costs.get(self.chosen, 0) > close:
+            self.chosen = next(name for name in names if costs.get(name, 0) <= close)
+        self.sums = Sums(costs, grounds.rates.currency) if grounds.rates is not None and costs else None
+        reason = _reason(self.sums, grounds)
         self.why = f"the {self.lasting} latest exchanges stay word for word; {reason}" if self.lasting else reason
         return self.chosen
 
@@ -209,6 +210,11 @@ class Auto:
         trouble = memory.trouble if isinstance(memory, (Written, Summary)) else None
         return trouble or self._choice.why
 
+    @property
+    def sums(self) -> Sums | None:
+        """The money that `why` may speak of."""
+        return self._choice.sums
+
     def to_notes(self, past: Past) -> Steps:
         """As `Written.to_notes`, in whichever memory writes."""
         for memory in self._memories.values():
@@ -237,7 +243,7 @@ class Auto:
             )
         )
         if before not in (None, chosen):
-            past.say(f"memory is now {chosen}: {self._choice.why}")
+            past.say(f"memory is now {chosen}: {self._choice.why}", self._choice.sums)
 
     @property
     def _summary_tokens(self) -> int | None:
@@ -253,15 +259,13 @@ def _changed(before: Laws | None, laws: Laws) -> bool:
     return laws is not before and replace(laws, hit_rate=before.hit_rate, unverified=before.unverified) != before
 
 
-def _reason(costs: dict[str, int], grounds: Grounds) -> str:
+def _reason(sums: Sums | None, grounds: Grounds) -> str:
     """Why, in a sentence with numbers."""
     if grounds.rates is not None and grounds.rates.by_time:
         return "this service bills by the minute, so forgetting saves nothing"
     if not grounds.deletes:
         return "this service does not let go of items"
-    if not costs:
+    if sums is None:
         return "its prices are unknown here, and this is usually the cheapest"
-    currency = grounds.rates.currency if grounds.rates is not None else "USD"
-    told = ", ".join(f"{name} {dollars(cost, currency)}" for name, cost in costs.items())
     replies = "kept" if grounds.laws.keeps_reply_audio else "dropped"
-    return f"an hour costs {told} (cache hits {grounds.laws.hit_rate:.0%}, old replies' sound is {replies})"
+    return f"an hour costs {sums} (cache hits {grounds.laws.hit_rate:.0%}, old replies' sound is {replies})"

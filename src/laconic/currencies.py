@@ -7,6 +7,7 @@ every sum is shown so; nobody looks up a rate for him.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -14,7 +15,7 @@ from fractions import Fraction
 from laconic.errors import BadInput
 from laconic.meter import Cost, dollars
 
-__all__ = ["DOLLARS", "Currency", "currency", "money"]
+__all__ = ["DOLLARS", "Currency", "Sums", "currency", "money"]
 
 _SIGNS = {"JPY": "¥", "EUR": "€", "GBP": "£", "KRW": "₩", "INR": "₹"}
 _WHOLE = ("JPY", "KRW", "VND", "CLP")
@@ -35,12 +36,29 @@ class Currency:
 
     def show(self, cost: Cost) -> str:
         """A cost for people, in this currency; one that is not in dollars stays as it is."""
-        if cost.currency != "USD":
-            return dollars(cost.nanodollars, cost.currency)
-        return money(self.converted(cost.nanodollars), self.name)
+        return self.amount(cost.nanodollars, cost.currency)
+
+    def amount(self, nano: int, charged_in: str) -> str:
+        """The same of a bare sum, 10⁻⁹ of the currency it is charged in."""
+        return money(self.converted(nano), self.name) if charged_in == "USD" else dollars(nano, charged_in)
 
 
 DOLLARS = Currency()
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums of money and what they are for, as a sentence has them that may be told in another currency."""
+
+    by_name: Mapping[str, int]
+    """10⁻⁹ of `charged_in`."""
+    charged_in: str = "USD"
+
+    def told(self, currency: Currency) -> str:
+        return ", ".join(f"{name} {currency.amount(nano, self.charged_in)}" for name, nano in self.by_name.items())
+
+    def __str__(self) -> str:
+        return self.told(DOLLARS)
 
 
 def currency(name: str, per_usd: str | None) -> Currency:

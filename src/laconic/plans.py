@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from laconic.conversation import Conversation
+from laconic.currencies import Sums
 from laconic.edits import Delete, Edit, Outcome
 from laconic.exchanges import Exchanges
 from laconic.items import Item
@@ -63,6 +64,12 @@ class Typical:
     instructions: str = ""
 
 
+class Say(Protocol):
+    """Tells a sentence, with the money it speaks of."""
+
+    def __call__(self, sentence: str, sums: Sums | None = None, /) -> None: ...
+
+
 @dataclass(slots=True)
 class Past:
     """What a memory may know. Made by the session, read by memories."""
@@ -84,7 +91,7 @@ class Past:
     """Whether the caller stopped hearing this reply before its end."""
     over: Callable[[Item], bool]
     """Whether the item's exchange is over: answered, and its reply heard to the end or stopped."""
-    say: Callable[[str], None]
+    say: Say
     """Tells the caller something, once."""
     supports: Callable[[str], bool]
     """Whether the service does edits of this kind: `delete`, `truncate`, `create`; and `place`, puts what we write

@@ -63,6 +63,19 @@ async def test_it_prints_what_was_said_what_it_did_and_what_it_cost() -> None:
 
 
 @pytest.mark.slow
+async def test_why_the_memory_was_chosen_is_told_in_the_money_asked_for() -> None:
+    async with quick_stand_in() as standin, Caller.on_a_call(standin) as caller:
+        flags = ("--model", "gpt-realtime", "--currency", "JPY", "--per-usd", "155")
+        async with attending(standin, caller.call_id, *flags) as process:
+            await caller.exchange("Hello.")
+            await caller.hang_up()
+            out = await rest(process)
+    [told] = [row for row in out.splitlines() if row.startswith("memory auto (")]
+    assert re.search(r"an hour costs \w\S* ¥\d", told)
+    assert "$" not in told
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 async def test_ctrl_c_leaves_the_call_and_prints_the_bill() -> None:
     async with quick_stand_in() as standin, Caller.on_a_call(standin) as caller:

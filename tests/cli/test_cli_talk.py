@@ -79,6 +79,13 @@ def test_the_default_memory_says_what_it_chose_and_why(capsys: pytest.CaptureFix
     assert re.search(r"^memory auto:words \(written\): an hour costs", out, re.MULTILINE)
 
 
+def test_why_a_memory_was_chosen_is_told_in_the_money_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["talk", *HURRIED, "--input", HELLO, "--currency", "JPY", "--per-usd", "155"]) == 0
+    reasons = [line for line in capsys.readouterr().out.splitlines() if "an hour costs" in line]
+    assert len(reasons) >= 2
+    assert all("summary ¥" in line and "$" not in line for line in reasons)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 def test_a_recording_is_its_makers_alone(capsys: pytest.CaptureFixture[str]) -> None:
     """Speech is in it. A file that was there keeps the mode its owner gave it, and none of its old words."""

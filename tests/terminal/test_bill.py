@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playbook import USAGE
 from said import Told
 
@@ -13,7 +14,7 @@ from laconic.session import Session
 from laconic.terminal.bill import Bill, charge_rows, summary
 from laconic.terminal.columns import width_of
 from laconic.terminal.page import Page
-from laconic.terminal.words import Words
+from laconic.terminal.words import Language, Words
 from laconic.usage import Usage
 
 
@@ -191,6 +192,16 @@ def test_the_memory_and_its_reason_are_told_in_the_language_of_the_page() -> Non
     row = next(row for row in summary(told.session, told.page, 1.0, model="m") if row.startswith("記憶"))
     assert row.startswith("記憶 auto:words (everything): ")
     assert "1時間の試算は" in row
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_the_reason_of_the_memory_speaks_the_money_asked_for(lang: Language) -> None:
+    told = talked(USAGE, memory="auto:words")
+    told.page.words = Words(lang)
+    rows = summary(told.session, told.page, 1.0, model="m", currency=currency("JPY", "155"))
+    row = next(row for row in rows if "auto:words" in row)
+    assert "everything ¥" in row
+    assert "$" not in row
 
 
 def test_the_summary_names_what_was_forgotten() -> None:

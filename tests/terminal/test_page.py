@@ -6,8 +6,11 @@ import json
 
 from said import Told
 
+from laconic.currencies import Sums, currency
 from laconic.session import EditFailed, Forgot, MemoryTold, Unsupported
 from laconic.terminal.columns import width_of
+from laconic.terminal.page import Page
+from laconic.terminal.words import Words
 
 
 def shown(told: Told, width: int = 80) -> list[str]:
@@ -346,6 +349,14 @@ def test_what_the_memory_says_is_told() -> None:
     told = Told(lang="ja")
     told.page.notice(MemoryTold("this service does not let go of items"))
     assert shown(told) == ["        このサービスでは項目を消せません"]
+
+
+def test_what_the_memory_says_of_money_is_told_in_the_caller_s() -> None:
+    told = Told()
+    told.page = Page(told.session.conversation, Words("en"), currency("JPY", "155"))
+    sums = Sums({"summary": 2_000_000_000})
+    told.page.notice(MemoryTold(f"memory is now summary: an hour costs {sums} (and so on)", sums))
+    assert shown(told) == ["        memory is now summary: an hour costs summary ¥310 (and so on)"]
 
 
 def test_words_of_ours_that_were_taken_back_are_not_told() -> None:

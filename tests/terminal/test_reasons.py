@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from laconic.currencies import Sums, currency
 from laconic.memory import memory
 from laconic.terminal.reasons import reason
+from laconic.terminal.words import Language
 
 ENGINE = Path(__file__).parents[2] / "src" / "laconic"
 
@@ -48,6 +50,21 @@ def test_a_choice_is_told_with_its_numbers() -> None:
     japanese = "1時間の試算は summary $2.92, everything $6.18（キャッシュ 73%、古い返事の音声は外れる）"
     assert reason(why, "ja") == japanese
     assert reason(f"memory is now summary: {why}", "ja") == f"記憶の方式は summary: {japanese}"
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        ("en", "an hour costs summary ¥537, everything ¥1,860 ("),
+        ("ja", "1時間の試算は summary ¥537, everything ¥1,860（"),
+    ],
+)
+def test_the_money_in_it_is_told_in_the_caller_s(lang: Language, told: str) -> None:
+    sums = Sums({"summary": 3_464_516_129, "everything": 12_000_000_000})
+    why = f"memory is now summary: an hour costs {sums} (cache hits 73%, old replies' sound is dropped)"
+    assert told in reason(why, lang, sums, currency("JPY", "155"))
+    assert "$" not in reason(why, lang, sums, currency("JPY", "155"))
+    assert "summary $3.46" in reason(why, lang, sums)
 
 
 def test_how_many_exchanges_last_is_told_before_the_reason() -> None:

@@ -778,9 +778,8 @@ class Folder:
 async def test_what_auto_chose_is_told_once_the_service_agreed() -> None:
     async with Room(memory="auto", transcription=True) as room:
         await room.opened()
-        told = [line.text for line in room.view.lines if isinstance(line, MemoryTold)]
-        assert len(told) == 1
-        assert told[0].startswith("memory is summary: an hour costs summary $")
+        [told] = [line for line in room.view.lines if isinstance(line, MemoryTold)]
+        assert told.text.startswith(f"memory is summary: an hour costs {told.sums} (")
         await room.says("session.updated", session={"type": "realtime", "audio": room.audio})
         assert sum(isinstance(line, MemoryTold) for line in room.view.lines) == 1
 

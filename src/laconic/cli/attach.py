@@ -94,7 +94,7 @@ class _Attending:
     def __init__(self, call: Call, notices: deque[Notice], words: Words, settings: SessionSettings) -> None:
         self._call, self._notices, self._settings = call, notices, settings
         self._clock = Clock()
-        self._page = Page(call.laconic.conversation, words)
+        self._page = Page(call.laconic.conversation, words, settings.money)
         self._bill = Bill(call.laconic.session, words, self._clock.now, currency=settings.money)
         self._view = Lines(self._page, self._bill, sys.stdout)
         self._page.note(words("joined", call=call.id, service=call.endpoint.host))

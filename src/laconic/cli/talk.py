@@ -204,7 +204,7 @@ def _chat(there: Endpoint, settings: SessionSettings, env: Mapping[str, str]) ->
 
 
 async def _talk(plan: _Plan, record: Callable[[Raw, Sender, float], None] | None) -> None:
-    page = Page(plan.session.conversation, plan.words)
+    page = Page(plan.session.conversation, plan.words, plan.currency)
     for note in plan.notes:
         page.note(note)
     view = _view(plan, page)

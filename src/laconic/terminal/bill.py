@@ -116,7 +116,7 @@ def summary(
     rows += _forgotten(page)
     if page.written or page.folded:
         rows.append(words("sum_kept", written=page.written, folded=page.folded))
-    rows.append(words("sum_memory", name=_memory_name(session), why=reason(session.why(), words.lang)))
+    rows.append(words("sum_memory", name=_memory_name(session), why=_why(session, words, currency)))
     rows.append(
         words(
             "sum_tokens",
@@ -146,6 +146,11 @@ def summary(
 def _memory_name(session: Session) -> str:
     memory = session.memory
     return f"{memory.name} ({memory.chosen})" if isinstance(memory, Auto) else memory.name
+
+
+def _why(session: Session, words: Words, currency: Currency) -> str:
+    memory = session.memory
+    return reason(session.why(), words.lang, memory.sums if isinstance(memory, Auto) else None, currency)
 
 
 def _of_kind(session: Session, kind: str) -> list[Metered]:

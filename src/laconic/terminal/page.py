@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Literal, cast
 from laconic import events as ev
 from laconic.budget import shown
 from laconic.conversation import Conversation
+from laconic.currencies import DOLLARS, Currency
 from laconic.folding import HEADING
 from laconic.items import Item
 from laconic.session import (
@@ -119,8 +120,9 @@ class Row:
 class Page:
     """The lines of one talk, in order. `conversation` is the session's mirror; the page only looks at it."""
 
-    def __init__(self, conversation: Conversation, words: Words) -> None:
+    def __init__(self, conversation: Conversation, words: Words, currency: Currency = DOLLARS) -> None:
         self.words = words
+        self._currency = currency
         self.lines: list[Line] = []
         self.forgotten: list[Forgot] = []
         self.written = self.folded = 0
@@ -145,8 +147,8 @@ class Page:
         match notice:
             case Forgot():
                 self._left(notice)
-            case MemoryTold(text):
-                self.note(reason(text, say.lang))
+            case MemoryTold(text, sums):
+                self.note(reason(text, say.lang, sums, self._currency))
             case CutOff():
                 if (line := self._by_id.get(notice.item_id)) is not None:
                     line.cut = line.complete = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from laconic.currencies import DOLLARS, Currency, Sums
 from laconic.terminal.words import Language
 
 __all__ = ["reason"]
@@ -72,8 +73,8 @@ _JAPANESE: list[tuple[str, str]] = [
         "このサービスは自動で返事をするため、読ませる範囲を選べません。create_response を切ると選べます",
     ),
     (
-        "a reply came in writing though sound was asked for; it is asked for again",
-        "返事が音声でなく文字で来たため、取り消してもう一度求めます",
+        "a reply came in writing though sound was asked for; it is taken back, and asked for again unless you go on",
+        "返事が音声でなく文字で来たため取り消しました。続けて話さなければ、もう一度求めます",
     ),
     # summaries that could not be had
     (r"no summary: the service refused to write one \((.*)\)", "要約できません。サービスに断られました（{1}）。"),
@@ -88,8 +89,10 @@ _JAPANESE: list[tuple[str, str]] = [
 ]
 
 
-def reason(sentence: str, lang: Language) -> str:
-    """A sentence of the memory's, in the caller's language where there is one."""
+def reason(sentence: str, lang: Language, sums: Sums | None = None, currency: Currency = DOLLARS) -> str:
+    """A sentence of the memory's, in the caller's language where there is one; the money in it in his currency."""
+    if sums is not None:
+        sentence = sentence.replace(str(sums), sums.told(currency))
     if lang == "en":
         return sentence
     for pattern, japanese in _JAPANESE:

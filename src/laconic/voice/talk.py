@@ -397,7 +397,7 @@ class Talk:
         elif isinstance(event, ev.SessionUpdated):
             memory = self.session.memory
             if isinstance(memory, Auto) and not self._configured.is_set():
-                self._view.notice(MemoryTold(f"memory is {memory.chosen}: {memory.why()}"), now)
+                self._view.notice(MemoryTold(f"memory is {memory.chosen}: {memory.why()}", memory.sums), now)
             self._configured.set()
 
     @property
