@@ -139,7 +139,14 @@ def test_a_wrong_ledger_is_told_row_by_row(file: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    ("name", "begins"), [("x.csv", "session,id,kind,utc"), ("x.jsonl", '{"session": "3f2'), ("x.parquet", "PAR1")]
+    ("name", "begins"),
+    [
+        ("x.csv", "session,id,kind,utc"),
+        ("x.json", '[\n{"session": "3f2'),
+        ("x.jsonl", '{"session": "3f2'),
+        ("x.ndjson", '{"session": "3f2'),
+        ("x.parquet", "PAR1"),
+    ],
 )
 def test_export_takes_its_format_from_the_file_s_name(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, begins: str
@@ -155,6 +162,8 @@ def test_export_goes_to_standard_output_otherwise(file: Path, capsys: pytest.Cap
     assert run(file, "export", "--format", "jsonl", "--user", "ann") == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["id"] == "b"
+    assert run(file, "export", "--format", "json", "--user", "ann") == 0
+    assert json.loads(capsys.readouterr().out) == [json.loads(line)]
     run(file, "export")
     assert len(capsys.readouterr().out.splitlines()) == 6
 
@@ -167,7 +176,7 @@ def test_export_goes_to_standard_output_otherwise(file: Path, capsys: pytest.Cap
         (["show", "--since", "99999999999d"], "is no day"),
         (["show", "--key", "nobody"], "there is no key 'nobody'"),
         (["show", "--label", "team"], "has no value"),
-        (["export", "-o", "rows.xlsx"], "cannot be told from its name"),
+        (["export", "-o", "rows.xlsx"], "its name; say --format csv, json, jsonl or parquet"),
         (["export", "-o", "/nowhere/rows.csv"], "/nowhere/rows.csv cannot be written: No such file"),
         (["export", "--format", "parquet"], "cannot be written to standard output"),
         (["resolve", "s", "r", "--used", "nothing"], "there is no row r of session s"),

@@ -476,6 +476,23 @@ async def test_notices_are_told_to_everybody_who_asked() -> None:
         assert first == second != []
 
 
+async def test_what_is_printed_of_it_is_for_people() -> None:
+    """The memory as one writes it, what is held, what it has cost; and no key."""
+    key = {"Authorization": "Bearer sk-hidden-0123456789"}
+    async with quick_stand_in() as standin, connect(standin.url, additional_headers=key) as given:
+        connection = laconic.attach(given, memory="summary:120:40")
+        assert repr(connection.laconic) == "<laconic: summary:120:40, 0 items held, $0.00>"
+        await connection.send(UPDATE)
+        await connection.send(created("Hello."))
+        await connection.send(RESPOND)
+        async for raw in connection:
+            if json.loads(raw)["type"] == "response.done":
+                break
+        total = connection.laconic.meter.total
+        assert total.nanodollars > 0
+        assert repr(connection.laconic) == f"<laconic: summary:120:40, 2 items held, {total}>"
+
+
 # --- what cannot be attached ---------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from bookkeeping import NOON, reply
 
 from laconic.errors import BadInput
 from laconic.gateway.books import Row
-from laconic.gateway.export import Sum, sums, write_csv, write_json_lines, write_parquet
+from laconic.gateway.export import Sum, sums, write_csv, write_json, write_json_lines, write_parquet
 from laconic.usage import Usage
 
 COUNTS = Usage(text_in=500, audio_in=900, cached_text=128, cached_audio=640, text_out=40, audio_out=120)
@@ -83,6 +83,21 @@ async def test_json_lines_hold_the_rows_as_they_are() -> None:
     assert first["nanodollars"] == sum(line["nanodollars"] for line in first["charges"]) > 0
     assert first["at"] == "2026-11-22T12:00:00.000000Z"
     assert (last["usage"], last["at_most"]) == (None, {"tokens": 5})
+
+
+async def test_json_is_one_array_of_the_same_rows() -> None:
+    lines, array, empty = io.StringIO(), io.StringIO(), io.StringIO()
+    await write_json_lines(rows(), lines)
+    assert await write_json(rows(), array) == len(ROWS)
+    assert json.loads(array.getvalue()) == [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert array.getvalue().endswith("]\n")
+
+    async def none() -> AsyncIterator[Row]:
+        for row in ROWS[:0]:
+            yield row
+
+    assert await write_json(none(), empty) == 0
+    assert empty.getvalue() == "[]\n"
 
 
 async def test_csv_has_a_column_for_every_count() -> None:

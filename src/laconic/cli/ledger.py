@@ -52,7 +52,9 @@ def add_parser(commands: Commands) -> None:
     export = actions.add_parser("export", help="every row, for other programs", allow_abbrev=False)
     _add_selection(export)
     export.add_argument(
-        "--format", choices=("csv", "jsonl", "parquet"), help="of the file; told from its name if not given"
+        "--format",
+        choices=("csv", "json", "jsonl", "parquet"),
+        help="of the file: json is one array, jsonl a row a line; told from its name if not given",
     )
     export.add_argument("--output", "-o", type=Path, metavar="FILE", help="where to (standard output if not given)")
     export.set_defaults(act=_export)
@@ -203,7 +205,7 @@ def _amount(unit: str, amount: int) -> str:
 
 async def _export(args: argparse.Namespace) -> int:
     from laconic.gateway.database import open_database
-    from laconic.gateway.export import write_csv, write_json_lines, write_parquet
+    from laconic.gateway.export import write_csv, write_json, write_json_lines, write_parquet
     from laconic.gateway.keys import Keys
     from laconic.gateway.ledger import Ledger
 
@@ -218,7 +220,8 @@ async def _export(args: argparse.Namespace) -> int:
         else:
             with ExitStack() as files:
                 file = sys.stdout if path is None else files.enter_context(_opened(path))
-                count = await (write_csv if kind == "csv" else write_json_lines)(rows, file)
+                write = {"csv": write_csv, "json": write_json, "jsonl": write_json_lines}[kind]
+                count = await write(rows, file)
     if path is not None:
         print(f"{count:,} rows in {path}")
     return 0
@@ -226,9 +229,9 @@ async def _export(args: argparse.Namespace) -> int:
 
 def _format_of(path: Path | None) -> str:
     ending = path.suffix.lower() if path is not None else ".csv"
-    known = {".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+    known = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
     if ending not in known:
-        raise BadInput(f"what {path} shall be cannot be told from its name; say --format csv, jsonl or parquet")
+        raise BadInput(f"what {path} shall be cannot be told from its name; say --format csv, json, jsonl or parquet")
     return known[ending]
 
 

@@ -72,4 +72,4 @@ class Attached:
         self._line.desk.listeners.append(listener)
 
     def __repr__(self) -> str:
-        return f"<laconic: {self.session.memory}, {len(self.conversation)} items, {self.meter.total}>"
+        return f"<laconic: {self.session.memory.name}, {len(self.conversation)} items held, {self.meter.total}>"

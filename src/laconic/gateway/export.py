@@ -1,7 +1,7 @@
-"""The ledger for other programs: CSV, JSON lines, Parquet; and its sums by day, key, model and what else one asks.
+"""The ledger for other programs: CSV, JSON, Parquet; and its sums by day, key, model and what else one asks.
 
-JSON lines hold a row as it is. CSV and Parquet are flat: a column for every count and sum, JSON where a value has
-parts. Money is whole numbers of 10⁻⁹ of the currency everywhere.
+JSON holds a row as it is, all rows in one array or each in a line of its own. CSV and Parquet are flat: a column for
+every count and sum, JSON where a value has parts. Money is whole numbers of 10⁻⁹ of the currency everywhere.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from laconic.gateway.database import as_text
 from laconic.gateway.rows import read_usage, used
 from laconic.usage import TranscriptionUsage, Usage
 
-__all__ = ["GROUPS", "Sum", "sums", "write_csv", "write_json_lines", "write_parquet"]
+__all__ = ["GROUPS", "Sum", "sums", "write_csv", "write_json", "write_json_lines", "write_parquet"]
 
 GROUPS = ("day", "month", "key", "user", "model", "route", "session", "memory", "kind")
 """What sums can be made by; besides them `label:NAME`."""
@@ -77,10 +77,24 @@ async def write_json_lines(rows: AsyncIterable[Row], file: TextIO) -> int:
     """One row a line, its parts as they are. Returns how many."""
     count = 0
     async for row in rows:
-        whole = asdict(row) | {"at": as_text(row.at), "nanodollars": used(row).nanodollars}
-        file.write(json.dumps(whole, ensure_ascii=False) + "\n")
+        file.write(_whole(row) + "\n")
         count += 1
     return count
+
+
+async def write_json(rows: AsyncIterable[Row], file: TextIO) -> int:
+    """One array of all rows, their parts as they are; never more than one of them in memory. Returns how many."""
+    count = 0
+    file.write("[")
+    async for row in rows:
+        file.write((",\n" if count else "\n") + _whole(row))
+        count += 1
+    file.write("\n]\n" if count else "]\n")
+    return count
+
+
+def _whole(row: Row) -> str:
+    return json.dumps(asdict(row) | {"at": as_text(row.at), "nanodollars": used(row).nanodollars}, ensure_ascii=False)
 
 
 async def write_csv(rows: AsyncIterable[Row], file: TextIO) -> int:
