@@ -145,6 +145,23 @@ async def test_an_app_of_the_beta_is_answered_in_the_beta() -> None:
                 assert (await hear(ws, "response.text.delta"))["delta"]
 
 
+@pytest.mark.parametrize(
+    ("offered", "answered"),
+    [
+        (("realtime", "openai-insecure-api-key.any", "openai-beta.realtime-v1"), "realtime"),
+        (("openai-beta.realtime-v1", "realtime"), "realtime"),
+        (("openai-insecure-api-key.any", "openai-beta.realtime-v1"), "openai-beta.realtime-v1"),
+    ],
+)
+async def test_a_browser_of_the_beta_says_so_among_its_subprotocols(offered: tuple[str, ...], answered: str) -> None:
+    async with to_stand_in("Good day.") as (door, _):
+        protocols = [Subprotocol(one) for one in offered]
+        for headers in ({}, {"OpenAI-Beta": "realtime=v1"}):
+            async with door.connect(subprotocols=protocols, additional_headers=headers) as ws:
+                assert ws.subprotocol == answered
+                assert "modalities" in json.loads(await ws.recv())["session"]
+
+
 async def test_an_app_of_ga_is_served_by_a_beta_service() -> None:
     async with to_stand_in(
         "Good day.", service_path="/voice-live/realtime?api-version=2025-10-01", route={"dialect": "beta"}

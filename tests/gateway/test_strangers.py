@@ -18,7 +18,7 @@ from laconic.budget import limits
 from laconic.client.laws_file import load_laws
 from laconic.events import Raw
 from laconic.gateway.admission import Admission
-from laconic.gateway.asked import asked, keys_offered, same_origin
+from laconic.gateway.asked import asked, keys_offered, same_origin, subprotocol
 from laconic.gateway.calls import CALL_ID
 from laconic.gateway.learning import Learning
 from laconic.gateway.ledger import Wanted
@@ -110,6 +110,12 @@ async def test_a_secret_speaks_for_whom_it_was_minted_and_nobody_else(tmp_path: 
                 events, code, _ = await closing(ws)
         assert (events[0]["error"]["code"], code) == ("insufficient_quota", 3000)
         assert {row.user async for row in office.ledger.rows(Wanted())} == {"ann"}
+
+
+def test_a_subprotocol_with_a_key_in_it_is_never_the_connections() -> None:
+    for offered in ("openai-insecure-api-key.k", "realtime2, openai-beta", "", "openai-insecure-api-key.realtime"):
+        assert subprotocol(request(Sec_WebSocket_Protocol=offered)) is None
+        assert asked(request(Sec_WebSocket_Protocol=offered)).dialect == "ga"
 
 
 # --- names -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 Apps say it in as many ways as services have taught them (PROTOCOL.md section 2): the key as a bearer token, in Azure's
 header or query, or, from a browser that can set no headers, among the subprotocols; the model as `model` or as Azure's
-`deployment`; the dialect by the address, or by the header of the beta.
+`deployment`; the dialect by the address, by the header of the beta, or by its subprotocol, which OpenAI's own client of
+the beta sent from browsers (openai-realtime-api-beta, lib/api.js, 2024).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = ["BETA_PATHS", "PATHS", "Asked", "asked", "in_time", "keys_offered", "
 PATHS = ("/v1/realtime", "/openai/v1/realtime")
 BETA_PATHS = ("/openai/realtime", "/voice-live/realtime")
 _PROTOCOL = "realtime"
+_BETA_PROTOCOL = "openai-beta.realtime-v1"
 _KEY_PROTOCOL = "openai-insecure-api-key."
 _BESIDE_A_MODEL = ("call_id", "intent")
 _LONGEST = 64
@@ -52,7 +54,11 @@ def asked(request: Request) -> Asked:
     """What this request asks for. What could not stand in a ledger is not kept: no control characters, nothing that is
     no text; a model's name of that kind is a model that does not exist."""
     query = request.query
-    beta = request.path in BETA_PATHS or "realtime=v1" in request.headers.get("OpenAI-Beta", "")
+    beta = (
+        request.path in BETA_PATHS
+        or "realtime=v1" in request.headers.get("OpenAI-Beta", "")
+        or _BETA_PROTOCOL in _subprotocols(request)
+    )
     user = request.headers.get("Laconic-User") or request.headers.get("OpenAI-Safety-Identifier")
     return Asked(
         model=_clean(query.get("model") or query.get("deployment") or "") or None,
@@ -74,7 +80,8 @@ def keys_offered(request: Request) -> list[str]:
 def subprotocol(request: Request) -> str | None:
     """Which of the subprotocols a browser offers is the connection's; None: none, and a browser that has offered any
     hangs up. Never one with a key in it."""
-    return _PROTOCOL if _PROTOCOL in _subprotocols(request) else None
+    offered = _subprotocols(request)
+    return next((one for one in (_PROTOCOL, _BETA_PROTOCOL) if one in offered), None)
 
 
 def same_origin(request: Request, allowed: frozenset[str], *, open: bool) -> bool:
