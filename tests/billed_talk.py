@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -16,6 +17,7 @@ from laconic.expectation import Expectation, Foreseen
 from laconic.items import Item
 from laconic.laws import Laws
 from laconic.simulator.bill import Bill
+from laconic.simulator.truncation import Truncation
 from laconic.usage import Usage
 
 Wire = dict[str, Any]
@@ -121,6 +123,13 @@ class Talk:
         return made
 
 
+class _Bill(Bill):
+    """A bill whose laws may change."""
+
+    def change(self, laws: Laws) -> None:
+        self._laws = self._layout.laws = laws
+
+
 class BilledTalk(Talk):
     """`turn` is one exchange. `hits` decides about the prompt cache as `Bill` does."""
 
@@ -136,9 +145,23 @@ class BilledTalk(Talk):
     ) -> None:
         super().__init__(expectation, instructions=instructions, tools=tools)
         self.turns = 0
-        self._bill = Bill(laws, hits=hits)
+        self.hidden = laws
+        self.let_go = 0
+        self._bill = _Bill(laws, hits=hits)
+        self._truncation = Truncation(self._bill.sizes)
+        self._room, self._ratio = 10**9, 1.0
         self._random = random
         self._responses = 0
+
+    def change(self, **laws: Any) -> None:
+        """From now on the service counts by other laws."""
+        self.hidden = replace(self.hidden, **laws)
+        self._bill.change(self.hidden)
+
+    def fill(self, room: int, ratio: float) -> None:
+        """From now on old items leave where more than `room` tokens would be read, down to a share of it, and nobody
+        is told. How many did is `let_go`."""
+        self._room, self._ratio = room, ratio
 
     def words(self, least: int, most: int) -> str:
         return " ".join(self._random.choice(TEXT.split()) for _ in range(self._random.randint(least, most)))
@@ -167,7 +190,8 @@ class BilledTalk(Talk):
         self._responses += 1
         response_id = f"r{self._responses}"
         self.begin(response_id)
-        read = list(self.conversation)
+        read = self._truncation.read(list(self.conversation), {"retention_ratio": self._ratio}, self._room)
+        self.let_go = len(self.conversation) - len(read)
         made = [self.make(response_id, item, _words(item) * 350) for item in output]
         billed = self._bill.respond(
             instructions=self.settings["instructions"], tools=self.settings["tools"], items=read, generated=made

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 from billed_talk import TOOL, BilledTalk, drawn
 
+from laconic.contents import Contents
 from laconic.expectation import Expectation
 from laconic.laws import Laws, prior
-from laconic.learning import Contents, Learner
+from laconic.learning import Learner
 from laconic.tokens import Tokens
 from laconic.usage import Usage
 
@@ -65,6 +67,102 @@ def test_what_was_measured_and_holds_stays_as_it_is() -> None:
     assert learned.hit_rate > laws.hit_rate
     assert learned.unverified == ("truncated_reply_text",)
     assert talk.expectation.responses == 12
+
+
+# A service that changes its laws, and one that forgets --------------------------------------------------------------
+
+OTHERS = {
+    "user_audio_ms_per_token": [8, 20, 25, 40, 50, 80, 100, 120],
+    "assistant_audio_ms_per_token": [20, 25, 40, 50, 80, 100],
+    "user_audio_framing": [0, 5, 12, 20, 40, 60],
+    "reply_framing": [0, 5, 12, 20, 40],
+}
+
+
+def errors(talk: BilledTalk, turns: int) -> list[float]:
+    """By how much each of the next responses is foreseen wrongly, as a share of what is reported."""
+    found: list[float] = []
+    for _ in range(turns):
+        foreseen = talk.turn()
+        assert foreseen.expected is not None
+        assert foreseen.usage is not None
+        found.append(abs(foreseen.expected.input_tokens / foreseen.usage.input_tokens - 1))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("law", "first", "then", "missed"),
+    [
+        ("keeps_reply_audio", True, False, 3),
+        ("keeps_reply_audio", False, True, 2),
+        ("user_audio_ms_per_token", 50, 100, 3),
+        ("user_audio_ms_per_token", 100, 50, 2),
+        ("assistant_audio_ms_per_token", 50, 100, 0),
+        ("assistant_audio_ms_per_token", 100, 50, 0),
+        ("user_audio_framing", 30, 8, 3),
+        ("user_audio_framing", 8, 30, 3),
+        ("reply_framing", 25, 2, 3),
+        ("reply_framing", 2, 25, 3),
+    ],
+)
+def test_a_law_that_changes_in_mid_talk_is_noticed_in_two_or_three_responses(
+    law: str, first: Any, then: Any, missed: int
+) -> None:
+    """And what is kept of the talk for the next one is the new law, and no other is touched."""
+    hidden = replace(prior("openai", "gpt-realtime"), hit_rate=1.0, **{law: first})
+    talk = BilledTalk(hidden, Expectation(hidden), Random(1), hits=lambda: 0.0, instructions="Be brief.")
+    assert max(errors(talk, 12)) < 0.001
+    talk.change(**{law: then})
+    assert [error > 0.02 for error in errors(talk, 30)] == [True] * missed + [False] * (30 - missed)
+    learned = replace(talk.expectation.laws, hit_rate=1.0, unverified=hidden.unverified)
+    assert learned == replace(hidden, **{law: then})
+
+
+def test_a_law_may_change_back() -> None:
+    hidden = replace(prior("openai", "gpt-realtime"), hit_rate=1.0, keeps_reply_audio=True)
+    talk = BilledTalk(hidden, Expectation(hidden), Random(1), hits=lambda: 0.0)
+    errors(talk, 12)
+    for keeps in (False, True, False):
+        talk.change(keeps_reply_audio=keeps)
+        assert max(errors(talk, 8)[3:]) < 0.02
+        assert talk.expectation.laws.keeps_reply_audio == keeps
+
+
+@pytest.mark.parametrize("seed", range(45))
+def test_whichever_law_of_a_stranger_changes_whenever_the_fifth_response_is_foreseen(seed: int) -> None:
+    random = Random(seed)
+    hidden = drawn(random)
+    instructions = " ".join(["reservation"] * random.randrange(200))
+    talk = BilledTalk(hidden, Expectation(STRANGER), random, hits=random.random, instructions=instructions)
+    errors(talk, random.randrange(9, 40))
+    if seed % 3 == 0:
+        law, then = "keeps_reply_audio", not hidden.keeps_reply_audio
+    else:
+        law = random.choice(list(OTHERS))
+        then = random.choice([value for value in OTHERS[law] if value != getattr(hidden, law)])
+    talk.change(**{law: then})
+    assert max(errors(talk, 12)[4:]) < 0.03, (law, getattr(hidden, law), then)
+    learned = talk.expectation.laws
+    assert learned.keeps_reply_audio == talk.hidden.keeps_reply_audio
+    for name in ("user_audio_ms_per_token", "assistant_audio_ms_per_token"):
+        assert abs(getattr(learned, name) - getattr(talk.hidden, name)) <= 2
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_the_service_lets_go_is_never_taken_for_a_law(seed: int) -> None:
+    """Its context is full, now or in a while; the oldest items leave one by one, or many at once every few turns."""
+    random = Random(seed)
+    hidden = replace(drawn(random), keeps_reply_audio=seed % 2 == 0)
+    talk = BilledTalk(hidden, Expectation(STRANGER), random, hits=random.random)
+    errors(talk, random.randrange(8, 20))
+    full = talk.turn().usage
+    assert full is not None
+    talk.fill(round(full.input_tokens * random.uniform(1.0, 2.5)), random.choice([0.5, 0.8, 0.9, 1.0]))
+    errors(talk, 50)
+    assert talk.let_go
+    laws = talk.expectation.laws
+    assert laws.keeps_reply_audio == hidden.keeps_reply_audio
+    assert abs(laws.user_audio_ms_per_token - hidden.user_audio_ms_per_token) <= 2
 
 
 # One machine at a time -------------------------------------------------------------------------------------------

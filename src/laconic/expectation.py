@@ -24,11 +24,12 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from laconic import events as ev
+from laconic.contents import Contents
 from laconic.conversation import Conversation
 from laconic.items import Item, Wire
 from laconic.laws import Laws
 from laconic.layout import Layout
-from laconic.learning import Contents, Learner
+from laconic.learning import Learner
 from laconic.line import Line
 from laconic.prompt_cache import PromptCache, Segment, common_prefix, whole_blocks
 from laconic.tokens import FRAMINGS, Tokens, generated_tokens

@@ -16,40 +16,26 @@ Four small machines, each closed, each forgetting slowly, none trusting a single
 - *Cache.* The block is the greatest common divisor of the cached counts seen lately. The hit rate is the share of the
   promised tokens that was read from cache, over all responses that were promised any.
 
-Laws do not change in the middle of a talk, but a service may let old items go without a word when its context is
-full. So where laws have foreseen well for some rows, a row that falls far short of them is no evidence against them.
+A service may let old items go without a word when its context is full, and it may change its laws. So where laws have
+foreseen well for some rows, a row they miss is set aside. Two or three such rows in a row that one other law explains
+are that law (amendments.py), and what was learned under the old one is forgotten. Sound that fell short for no such
+reason was let go, and is no evidence of anything; everything else is learned from after all.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
+from laconic.amendments import amended
+from laconic.contents import Contents, Row
 from laconic.laws import Laws
 from laconic.tokens import Tokens
 from laconic.usage import Usage
 
-__all__ = ["Contents", "Learner"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
-    """What a prompt consisted of, as far as laws have a say in its count."""
-
-    head: Hashable = None
-    """Equal while instructions and tools are the same."""
-    framings: Mapping[str, int]
-    """How often each law that adds text tokens added them, by its name."""
-    user_ms: int = 0
-    user_sounds: int = 0
-    """Spoken turns; each rounds down by itself."""
-    reply_audio: int = 0
-    """Audio tokens of all replies, as if all were there."""
-    newest_reply_audio: int = 0
-    discount: int = 0
-    """Text tokens that all replies but the newest lose when they lose their sound."""
+__all__ = ["Learner"]
 
 
 class Learner:
@@ -59,6 +45,7 @@ class Learner:
         self.laws = laws
         self.responses = 0
         """Reports learned from."""
+        self._watch = _Watch()
         self._sound = _Sound(laws)
         self._reply_sound = _Interval()
         self._framing = _Framing(laws)
@@ -75,9 +62,16 @@ class Learner:
         self.responses += 1
         laws, known = self.laws, set[str]()
         if laws.bills_whole_input:
-            if not self._sound.fell_short(read.audio, contents, usage.audio_in):
-                self._framing.learn(laws, read.text, contents, usage.text_in)
-                laws = replace(laws, **self._sound.learn(laws, contents, usage.audio_in))
+            change, rows = self._watch.judge(laws, Row(read, contents, usage))
+            if change is not None:
+                self._sound = _Sound(change)
+                self._framing.begin(change, contents.head)
+            for row in rows:
+                self._framing.learn(laws, row.read.text, row.contents, row.usage.text_in)
+            laws = change or laws
+            for row in rows:
+                laws = replace(laws, **self._sound.learn(laws, row.contents, row.usage.audio_in))
+            if rows:
                 laws = replace(laws, **self._framing.fit(laws))
             laws = replace(laws, **self._cache.learn(laws, promise, usage))
             known |= self._framing.known | self._sound.known | self._cache.known
@@ -93,6 +87,67 @@ class Learner:
 
 _SHORT_MS = 500
 """Sound shorter than this says nothing about the length of a token. Recordings may hold stubs of sound."""
+
+
+class _Watch:
+    """Rows that laws did not foresee which had foreseen well: set aside until it is clear what they tell."""
+
+    def __init__(self) -> None:
+        self._sound_right = self._text_right = 0
+        self._head: Hashable = None
+        self._named = set[str]()
+        self._before: Row | None = None
+        self._aside: deque[Row] = deque(maxlen=3)
+
+    def judge(self, laws: Laws, row: Row) -> tuple[Laws | None, list[Row]]:
+        """What the laws are, if one of them has changed; and the rows to learn from now."""
+        self._look_at(row.contents)
+        short = self._sound_right >= 5 and _missed(row.audio_gap, row.read.audio) < 0
+        gaps = [_missed(row.audio_gap, row.read.audio) if self._sound_right >= 5 else 0]
+        gaps.append(_missed(row.text_gap, row.read.text) if self._text_right >= 5 else 0)
+        if not any(gaps):
+            self._foreseen(row)
+            return None, [*self._taken(), row]
+        self._aside.append(row)
+        # More sound than was foreseen has no cause but a law. Less may have been let go, and words are estimated.
+        enough = 2 if gaps[0] > 0 and gaps[1] >= 0 else 3
+        if len(self._aside) >= enough:
+            rows = list(self._aside)[-enough:]
+            if self._before is not None and (change := amended(laws, rows, self._before)):
+                self._aside.clear()
+                return change, rows
+            if not short:
+                self._text_right = 0
+                return None, self._taken()
+        return None, []
+
+    def _look_at(self, contents: Contents) -> None:
+        """Instructions or tools that are new, and framing that was not there before, are no laws that change."""
+        if contents.head != self._head:
+            self._head, self._text_right = contents.head, 0
+        names = {name for name, count in contents.framings.items() if count}
+        if not names <= self._named:
+            self._named |= names
+            self._text_right = 0
+
+    def _foreseen(self, row: Row) -> None:
+        """Count the rows in a row that were foreseen within 1.5 %. Five of them, each of which could have told what
+        becomes of old replies' sound, and laws about sound are trusted from then on."""
+        if self._sound_right < 5 and _telling(row.contents):
+            self._sound_right = self._sound_right + 1 if abs(row.audio_gap) <= 2 + 0.015 * row.read.audio else 0
+        self._text_right = self._text_right + 1 if abs(row.text_gap) <= 2 + 0.015 * row.read.text else 0
+        self._before = row
+
+    def _taken(self) -> list[Row]:
+        """The rows that were set aside, without those whose sound fell short."""
+        rows = [row for row in self._aside if _missed(row.audio_gap, row.read.audio) >= 0 or self._sound_right < 5]
+        self._aside.clear()
+        return rows
+
+
+def _missed(gap: int, expected: int) -> int:
+    """1 where a count went more than 2.5 % beyond what was foreseen, -1 where it fell so far short, else 0."""
+    return (gap > 2 + 0.025 * expected) - (gap < -2 - 0.025 * expected)
 
 
 class _Interval:
@@ -146,17 +201,7 @@ class _Sound:
         doubt = 0.5 if "keeps_reply_audio" in laws.unverified else 2.5
         self._accounts = {keeps: _Account(0.0 if keeps == laws.keeps_reply_audio else doubt) for keeps in (True, False)}
         self._telling = 0
-        self._right = 0
         self.known: set[str] = set()
-
-    def fell_short(self, expected: int, contents: Contents, audio_in: int) -> bool:
-        """Whether the service has let sound go that we still hold: after five rows in a row, each of which could
-        have told the accounts apart, were foreseen within 1.5 %, this one is 2.5 % short."""
-        if self._right >= 5:
-            return audio_in < 0.975 * expected - 2
-        if _telling(contents):
-            self._right = self._right + 1 if abs(audio_in - expected) <= 2 + 0.015 * expected else 0
-        return False
 
     def learn(self, laws: Laws, contents: Contents, audio_in: int) -> dict[str, object]:
         telling = _telling(contents)
@@ -179,7 +224,7 @@ class _Sound:
 
 def _telling(contents: Contents) -> bool:
     """Whether a row shows what becomes of old replies' sound."""
-    return contents.reply_audio - contents.newest_reply_audio > 2 + contents.user_sounds
+    return contents.old_reply_audio > 2 + contents.user_sounds
 
 
 # The laws that add text tokens, and how far off what we assume of them may be: a standard deviation in tokens.
@@ -206,9 +251,9 @@ class _Framing:
         self._strange = 0
         # What nobody has measured may be much further off.
         self._spread = [_SPREAD[name] * (3 if name in laws.unverified else 1) for name in _NAMES]
-        self._begin(laws, None)
+        self.begin(laws, None)
 
-    def _begin(self, laws: Laws, head: Hashable) -> None:
+    def begin(self, laws: Laws, head: Hashable) -> None:
         self._head = head
         self._assumed = [float(getattr(laws, name)) for name in _NAMES]
         self._rows = 0
@@ -219,7 +264,7 @@ class _Framing:
     def learn(self, laws: Laws, expected: int, contents: Contents, reported: int) -> None:
         """Take in a row. No law changes yet, since sound is to be decided first."""
         if contents.head != self._head:
-            self._begin(laws, contents.head)
+            self.begin(laws, contents.head)
         if self._rows >= 4 and abs(reported - expected) > max(60, reported // 4):
             self._strange += 1
             if reported < expected or self._strange <= 2:

@@ -15,8 +15,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from laconic.contents import Contents
 from laconic.layout import Block
-from laconic.learning import Contents
 from laconic.prompt_cache import Segment, common_prefix
 from laconic.tokens import Tokens
 
