@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from limited_talk import CHEAP, Talk, usage
 
 from laconic.actions import BudgetEnded, Lease
@@ -36,6 +38,35 @@ def test_what_does_not_fit_beside_what_is_under_way_waits_for_its_bill() -> None
     talk.ends("r2", usage(), conversation_id=None)
     assert talk.sent("response.create")[0]["response"]["metadata"] == {"second": "yes"}
     assert talk.told() == []
+
+
+def at_once(talk: Talk, **own: int) -> bool:
+    limiting = talk.session._limiting  # pyright: ignore[reportPrivateUsage]
+    sent = limiting.at_once(json.dumps({"type": "response.create", "response": own}), talk.now)
+    talk.came += talk.session.actions()
+    assert len(talk.sent("response.create")) == sent
+    return sent
+
+
+def test_what_must_not_come_late_is_sent_at_once_or_not_at_all() -> None:
+    talk = Talk("$0.2", None)
+    talk.app("response.create")
+    whole: int = talk.sent("response.create")[0]["response"]["max_output_tokens"]
+    assert not at_once(talk), "what is under way keeps all of it aside"
+    talk.begins("r1")
+    talk.ends("r1", usage(), 500)
+    talk.wait(11.0)
+    assert talk.sent("response.create") == [], "nothing was held"
+    assert at_once(talk)
+    talk = Talk("$0.2", None)
+    talk.app("response.create", response={"max_output_tokens": whole - 150})
+    talk.sent("response.create")
+    talk.app("response.create")
+    assert not at_once(talk, max_output_tokens=20), "those who wait come first"
+    talk = Talk("$0.2", None)
+    talk.app("response.create", response={"max_output_tokens": whole - 150})
+    talk.sent("response.create")
+    assert at_once(talk, max_output_tokens=20), "nobody waits"
 
 
 def test_no_more_than_eight_wait_and_none_for_ever() -> None:

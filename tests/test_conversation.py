@@ -111,6 +111,7 @@ def test_beta_and_ga_settings_read_alike() -> None:
         tell(conversation, "session.created", session=session)
         assert (conversation.dialect, conversation.model) == (dialect, "m")
         assert conversation.answers_by_itself
+        assert conversation.hears_turns
         assert conversation.transcription_model is None
 
 
@@ -120,6 +121,7 @@ def test_without_turn_detection_nobody_answers_by_itself(detection: Wire | None)
     audio = {"input": {"turn_detection": detection, "transcription": {"model": "whisper-1"}}}
     tell(conversation, "session.updated", session={"type": "realtime", "audio": audio})
     assert not conversation.answers_by_itself
+    assert conversation.hears_turns == (detection is not None)
     assert conversation.transcription_model == "whisper-1"
 
 

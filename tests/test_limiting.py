@@ -270,6 +270,8 @@ def test_an_answer_the_engine_wishes_for_is_limited_too_and_refused_without_a_wo
     talk.came.clear()
     limiting = talk.session._limiting  # pyright: ignore[reportPrivateUsage]
     assert not limiting.ours(json.dumps({"type": "response.create"}), talk.now)
+    short = {"max_output_tokens": 1}
+    assert not limiting.at_once(json.dumps({"type": "response.create", "response": short}), talk.now)
     assert list(talk.session.actions()) == []
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from keeps import Shelf
+from limited_talk import CHEAP, Talk, usage
 from noted import ADDED, SAID, Noted, noted
 from playbook import (
     Expected,
@@ -633,6 +634,91 @@ def test_a_memory_without_forms_has_the_reply_asked_for_again_all_the_same() -> 
         to_service("response.create"),
     )
     assert book
+
+
+def test_what_is_asked_for_again_is_what_was_asked_for() -> None:
+    own = {"instructions": "Answer in French.", "tool_choice": "none", "metadata": {"request": "42"}}
+    book = play(script("everything"), service("conversation.item.added", item=text_item("u1", "user", "Hm?")))
+    book = play(book, app("response.create", event_id="app_1", response=own), to_service("response.create"))
+    book = play(book, *drifting(2, "u1"), notice(MemoryTold), deletes("a2"))
+    book = play(book, *gone("a2", why="drift"))
+    seen: list[Wire] = []
+    book = book << Expected("the same again", lambda action: isinstance(action, ToService)
+                            and seen.append(json.loads(action.raw)) is None)  # fmt: skip
+    assert book
+    assert seen == [{"type": "response.create", "response": own}]
+
+
+def test_a_reply_in_writing_is_not_asked_for_again_once_the_caller_has_gone_on() -> None:
+    """Its deletion is answered after he has; what he says now is answered, and nothing else."""
+    book = play(written_once(), *drifting(2, "u2"), notice(MemoryTold), deletes("a2"))
+    book = user_turn(book, "u3", "a2")
+    book = play(book, *gone("a2", why="drift"))
+    book = play(reply_begins(book, "r3", "a3", "u3", 2000))
+    item = {"id": "a3", "type": "message", "role": "assistant", "status": "completed",
+            "content": [{"type": "output_audio", "transcript": ANSWER}]}  # fmt: skip
+    book = play(book, service("conversation.item.done", item=item, previous_item_id=None))
+    done = {"id": "r3", "status": "completed", "conversation_id": "conv", "output": [item]}
+    book = play(book, service("response.done", response=done), notice(Charged, response_id="r3"))
+    assert play(book, to_service("conversation.item.create"))
+
+
+def test_words_of_ours_that_enter_are_nobody_going_on() -> None:
+    """Those of the exchange before, written as the user's."""
+    book = asked(play(exchange(script(), 1, None), *WRITES), 2, "a1")
+    book = play(book, *drifting(2, "u2"), notice(MemoryTold), deletes("a2"), *STANDS[0])
+    assert play(book, *gone("a2", why="drift"), to_service("response.create"))
+
+
+def test_under_a_budget_a_reply_is_asked_for_again_when_it_can_be_paid() -> None:
+    """Not later than that: by then he has gone on."""
+    for goes_on in (False, True):
+        talk = Talk("$0.2", None, memory="everything")
+        talk.service("conversation.item.added", item=text_item("u1", "user", "Hm?"), previous_item_id=None)
+        talk.app("response.create", response=CHEAP | {"instructions": "Sing."})
+        talk.begins("r1")
+        talk.app("response.create", response={"conversation": "none"})
+        talk.service("response.created", response={"id": "r2", "conversation_id": None})
+        talk.sent("response.create")
+        item = text_item("a1", "assistant", "As I wrote.") | {"status": "completed"}
+        talk.service("conversation.item.added", item=item, previous_item_id="u1")
+        response = {"id": "r1", "conversation_id": "c", "status": "completed", "output": [item]}
+        talk.service("response.done", response=response | {"output_modalities": ["audio"], "usage": usage()})
+        talk.service("conversation.item.deleted", item_id="a1")
+        assert talk.sent("response.create") == [], "what runs beside the conversation keeps it all aside"
+        if goes_on:
+            talk.app("conversation.item.create", item=text_item("u2", "user", "Or rather:"))
+        talk.ends("r2", usage(), conversation_id=None)
+        instructions = [create["response"]["instructions"] for create in talk.sent("response.create")]
+        assert instructions == ([] if goes_on else ["Sing."])
+
+
+def test_what_a_selected_reply_waits_for_may_yet_enter() -> None:
+    """Under a memory that selects, it waits for the app's items like any other, and is asked for once."""
+    session = Session(memory="select:1", ids=counter())
+    sent: list[Wire] = []
+    times = iter(range(99))
+
+    def says(type: str, **fields: Any) -> None:
+        session.from_service(json.dumps({"type": type, **fields}), float(next(times)))
+        sent.extend(json.loads(action.raw) for action in session.actions() if isinstance(action, ToService))
+
+    item = text_item("a1", "assistant", "As I wrote.") | {"status": "completed"}
+    response = {"id": "r1", "conversation_id": "c", "status": "completed", "output": [item]}
+    says("conversation.item.added", item=text_item("u1", "user", "Hm?"), previous_item_id=None)
+    says("response.created", response=response | {"status": "in_progress", "output": []})
+    says("conversation.item.added", item=item, previous_item_id="u1")
+    output = {"type": "function_call_output", "call_id": "c", "output": "fog"}
+    session.from_app(json.dumps({"type": "conversation.item.create", "item": output}), 0.0)
+    says("response.done", response=response | {"output_modalities": ["audio"]})
+    says("conversation.item.deleted", item_id="a1")
+    assert session.deadline == 4.0 + 5.0
+    says("rate_limits.updated", rate_limits=[])
+    assert session.deadline == 4.0 + 5.0, "and not without end"
+    assert not [event for event in sent if event["type"] == "response.create"]
+    says("conversation.item.added", item=output | {"id": "o"}, previous_item_id="u1")
+    [asked] = [event for event in sent if event["type"] == "response.create"]
+    assert [entry["id"] for entry in asked["response"]["input"]] == ["u1", "o"]
 
 
 # --- summary ------------------------------------------------------------------------------------------------------

@@ -193,7 +193,7 @@ async def test_a_service_that_falls_into_writing_is_cured_at_once(parts: Parts) 
     talk = await talked(parts, "introduction", "written", drift_after=2)
     assert "Marco" in talk.answer_to("What is my name?")
     assert [notice for notice in talk.notices if "came in writing" in notice] == [
-        "a reply came in writing though sound was asked for; it is asked for again"
+        "a reply came in writing though sound was asked for; it is taken back, and asked for again unless you go on"
     ]
     drifted = [line for line in talk.said if line.kind == "assistant" and not line.received]
     assert len(drifted) == 1

@@ -16,7 +16,8 @@ def test_everything_passes_as_it_is() -> None:
     done = ev.ResponseDone(response={"id": "r"})
     assert free.ask(raw, 0.0)
     assert free.ours(raw, 0.0)
-    assert sent == [raw, raw]
+    assert free.at_once(raw, 0.0)
+    assert sent == [raw, raw, raw]
     free.watch(done, 0.0)
     free.counted(done, None)
     free.transcribed("u", None, priced=False)

@@ -76,6 +76,11 @@ class Asking:
         self._deny(create, now)
         return False
 
+    def at_once(self, raw: ev.Raw, now: float) -> bool:
+        """A response is wished for now or not at all. False if it cannot be paid, or others wait."""
+        may = self._parting.why is None and not self._held
+        return may and self._sent_if_paid(Create(raw=raw, kind="ours", until=now), now)
+
     def goodbye(self, raw: ev.Raw, now: float) -> bool:
         """The last response is wished for, at once or not at all. False if it cannot be paid."""
         return self._sent_if_paid(Create(raw=raw, kind="goodbye", until=now), now)

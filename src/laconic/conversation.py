@@ -125,6 +125,11 @@ class Conversation:
         return made
 
     @property
+    def hears_turns(self) -> bool:
+        """Whether the service says when the user begins and ends to speak (voice detection)."""
+        return bool(self._side("input").get("turn_detection"))
+
+    @property
     def answers_by_itself(self) -> bool:
         """Whether the service creates a response after each turn (voice detection with `create_response`)."""
         detection = self._side("input").get("turn_detection")

@@ -134,6 +134,10 @@ class Limiting:
         """The engine wishes for a response. False if there will be none."""
         return self._asking.ask(raw, now, "ours")
 
+    def at_once(self, raw: ev.Raw, now: float) -> bool:
+        """The engine wishes for a response that must not come late. False if it cannot be paid now."""
+        return self._asking.at_once(raw, now)
+
     def from_app(self, raw: ev.Raw, event: ev.Event, now: float) -> ev.Raw | None:
         """Anything but a `response.create`: as it may go to the service, or None where it may not."""
         self.account.passed(now)

@@ -7,10 +7,6 @@ the interruption must already know it.
 
 The memory is asked for plans only when something happened that could change its mind, so that most messages cost
 nothing here however long the conversation is.
-
-Drift: some models, once their history holds written answers of their own, go on answering in writing although sound
-is asked for (openai-realtime-console#464, livekit#2471). Such a reply is taken back, the memory is made to write
-notes instead of a dialogue, and the reply is asked for again, once.
 """
 
 from __future__ import annotations
@@ -36,6 +32,7 @@ from laconic.actions import (
 )
 from laconic.conversation import Conversation
 from laconic.dialects import client_to_beta
+from laconic.drift import Drift
 from laconic.edits import Delete, Edit, Edits, Insert, Outcome, Truncate
 from laconic.exchanges import Exchanges
 from laconic.items import Item, Wire
@@ -95,6 +92,8 @@ class Remembering:
         self._wrote = wrote
         self.respond: Callable[[ev.Raw, float], object] = lambda raw, _: actions.append(ToService(raw))
         """Asks the service for a response, if whoever watches over a budget lets it."""
+        self.respond_now: Callable[[ev.Raw, float], bool] = lambda raw, now: bool(self.respond(raw, now))
+        """The same, at once or not at all. True if it was asked for."""
         self.pins = Pins(conversation, self.standing, self.edits.deleting)
         self._ours: set[str] = set()  # items we wrote, which the app never asked for
         self._unsupported: set[str] = set()
@@ -104,9 +103,6 @@ class Remembering:
         self._held_until: float | None = None
         self._summaries: dict[int, tuple[Ask, float]] = {}  # asked for, with the moment until which we wait
         self._changed = False
-        self._redone = 0  # the exchange whose reply was asked for again
-        self._ask_again = False
-        self._redoing = False
         self.past = Past(
             conversation=conversation,
             exchanges=exchanges,
@@ -122,6 +118,7 @@ class Remembering:
             say=lambda words, sums=None: self._actions.append(MemoryTold(words, sums)),
             supports=self.edits.supports,
         )
+        self.drift = Drift(memory, self.past, self._planner.begin)
 
     # --- what a memory may know --------------------------------------------------------------------------------
 
@@ -174,6 +171,7 @@ class Remembering:
     def asked(self, event: ev.Event, now: float) -> None:
         """The app sent something; if it is an edit, its answers are the app's."""
         self.edits.asked(event, now)
+        self.drift.said(event)
         if isinstance(event, ev.ConversationItemCreate | ev.InputAudioBufferCommit):
             self._entering += 1
 
@@ -239,6 +237,8 @@ class Remembering:
         """The mirror has followed an event of the service."""
         if isinstance(event, _CONSIDERED):
             self._changed = True
+        if not self.is_ours(event):
+            self.drift.read(event, now)
         match event:
             case ev.ConversationItemAdded() | ev.Error():
                 self._entered(event, now)
@@ -272,23 +272,7 @@ class Remembering:
         for item in items:
             if _is_empty(item):
                 self._planner.begin(Plan(frozenset({item.id}), deletions([item], "empty")))
-        drifted = [item for item in items if _is_written_reply(item)]
-        asked = response.get("output_modalities") or response.get("modalities") or ()
-        if "audio" in asked and response.get("status") == "completed" and len(drifted) == len(items) > 0:
-            number = self._exchanges.number(items[-1].id) or 0
-            if number != self._redone:
-                self._redone = number
-                self._planner.begin(Plan(frozenset(item.id for item in drifted), self._redo(drifted)))
-
-    def _redo(self, drifted: list[Item]) -> Steps:
-        """Take a written reply back, stop writing dialogues, ask again."""
-        self._actions.append(MemoryTold("a reply came in writing though sound was asked for; it is asked for again"))
-        self._redoing = True  # and the question stays as it is: it has not been answered
-        yield [Delete(item.id, "drift") for item in drifted]
-        switch: Callable[[Past], Steps] | None = getattr(self.memory, "to_notes", None)
-        if switch is not None:
-            yield from switch(self.past)
-        self._redoing, self._ask_again = False, True
+        self.drift.responded(response, items)
 
     def summarised(self, ask_id: int, summary: str | None) -> None:
         if self._summaries.pop(ask_id, None) is not None:
@@ -326,7 +310,7 @@ class Remembering:
             self._send(cut, now)
         if awaited:
             return False
-        if self._changed and not (self._redoing or self._ask_again):
+        if self._changed and not self.drift.pending:
             self._changed = False
             for plan in self.memory.plans(self.past):
                 self._planner.begin(plan)
@@ -338,11 +322,11 @@ class Remembering:
         for ask_id, ask in () if frugal else self._planner.asks():
             self._summaries[ask_id] = ask, now + _SUMMARY_S
             self._actions.append(Summarise(ask_id, ask.text, ask.max_tokens))
-        asked, self._ask_again = self._ask_again, False
-        if asked:
-            again = text({"type": "response.create"})
-            self.respond(self.select(again, ev.ResponseCreate(), now) or again, now)
-        return asked
+        again = self.drift.due() if self._held_back is None else None
+        if again is None:
+            return False
+        raw = self.select(text(again), ev.ResponseCreate(response=again.get("response")), now)
+        return raw is not None and self.respond_now(raw, now)
 
     def _ready(self, edit: Edit) -> bool:
         """Whether nobody else is just changing what an edit is about. An insert that came too late is not sent."""
@@ -455,10 +439,6 @@ class Remembering:
 def _is_empty(item: Item) -> bool:
     """Left by a cancelled response, with nothing in it."""
     return item.type == "message" and item.role == "assistant" and not item.audio_ms and not item.text
-
-
-def _is_written_reply(item: Item) -> bool:
-    return item.type == "message" and bool(item.parts) and all(part.kind == "output_text" for part in item.parts)
 
 
 def text(event: Wire) -> str:

@@ -173,7 +173,7 @@ class Session:
         if budget is not None:
             ours = (self.conversation, self.meter, rates, self.laws, ids, self._actions)
             self._limiting = Limiting(read_budget(budget), *ours, send=self._create, timeout_s=ack_timeout_s)
-        self._remembering.respond = self._limiting.ours
+        self._remembering.respond, self._remembering.respond_now = self._limiting.ours, self._limiting.at_once
 
     @property
     def laws(self) -> Laws:
@@ -282,6 +282,7 @@ class Session:
         self.outstanding.said(event, now)
         if not isinstance(event, ev.ResponseCreate) or (event.response or {}).get("conversation") != "none":
             self._expect_response(now)
+            self._remembering.drift.asked(raw, now)
         self._actions.append(ToService(self._spelled(raw, event)))
 
     def _spelled(self, raw: ev.Raw, event: ev.Event) -> ev.Raw:

@@ -31,6 +31,9 @@ class Unlimited:
     def ours(self, raw: ev.Raw, now: float) -> bool:
         return self.ask(raw, now)
 
+    def at_once(self, raw: ev.Raw, now: float) -> bool:
+        return self.ask(raw, now)
+
     def from_app(self, raw: ev.Raw, event: ev.Event, now: float) -> ev.Raw | None:
         return raw
 
