@@ -267,6 +267,19 @@ async def test_a_key_may_ask_for_some_models_only(tmp_path: Path) -> None:
             assert (code, reason) == (3000, "invalid_request_error.model_not_found")
 
 
+async def test_whose_key_is_for_some_models_has_to_name_one(tmp_path: Path) -> None:
+    async with open_office(f"sqlite:///{tmp_path}/ledger.db", load()) as office:
+        _, secret = await office.keys.create("ann", models=("gpt-realtime*",))
+        admission = Admission(office.keys, Secrets(b"x" * 32))
+        async with to_stand_in(admission=admission, office=office) as (door, _):
+            headers = {"Authorization": f"Bearer {secret}"}
+            async with door.connect("/v1/realtime?intent=transcription", additional_headers=headers) as ws:
+                events, code, _ = await closing(ws)
+        error = events[0]["error"]
+        assert (error["code"], code) == ("model_not_found", 3000)
+        assert error["message"] == "A session that names no model does not exist or you do not have access to it."
+
+
 async def test_a_used_up_budget_is_told_as_services_do(tmp_path: Path) -> None:
     async with open_office(f"sqlite:///{tmp_path}/ledger.db", load()) as office:
         key, secret = await office.keys.create("ann", budgets=limits("10 tokens/day"))

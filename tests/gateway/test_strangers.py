@@ -81,6 +81,11 @@ async def test_a_header_that_is_no_text_shuts_nobody_out() -> None:
         writer.close()
 
 
+@pytest.mark.parametrize("shown", ["Bearer lk-a", "bearer lk-a", "BEARER  lk-a ", "lk-a"])
+def test_a_key_is_a_key_however_its_scheme_is_written(shown: str) -> None:
+    assert keys_offered(request(Authorization=shown)) == ["lk-a"]
+
+
 def test_few_keys_are_looked_at_however_many_are_shown() -> None:
     shown = ", ".join(f"openai-insecure-api-key.lk-{n}" for n in range(1_000))
     assert keys_offered(request(Authorization="Bearer lk-a", Sec_WebSocket_Protocol=f"realtime, {shown}")) == [

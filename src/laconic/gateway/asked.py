@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -26,6 +27,8 @@ BETA_PATHS = ("/openai/realtime", "/voice-live/realtime")
 _PROTOCOL = "realtime"
 _BETA_PROTOCOL = "openai-beta.realtime-v1"
 _KEY_PROTOCOL = "openai-insecure-api-key."
+_BEARER = re.compile(r"\s*bearer\s", re.IGNORECASE)
+"""A scheme's name is one in any case of letters (RFC 9110, 11.1)."""
 _BESIDE_A_MODEL = ("call_id", "intent")
 _LONGEST = 64
 """Characters of a label or a user's name that are kept."""
@@ -71,7 +74,7 @@ def asked(request: Request) -> Asked:
 
 def keys_offered(request: Request) -> list[str]:
     """The keys the app shows, in whichever place. What no key is made of is none."""
-    offered = [request.headers.get("Authorization", "").removeprefix("Bearer ").strip()]
+    offered = [_BEARER.sub("", request.headers.get("Authorization", "")).strip()]
     offered += [request.headers.get("api-key", ""), request.query.get("api-key", "")]
     offered += [one.removeprefix(_KEY_PROTOCOL) for one in _subprotocols(request) if one.startswith(_KEY_PROTOCOL)]
     return [key for key in offered if key and key.isascii()][:_MOST_KEYS]

@@ -136,7 +136,8 @@ class Serving:
             return
         if route is None or not (guest.key is None or guest.key.allows(wants.model or route.model or "")):
             self._eyes.refused("model")
-            message = f"The model '{wants.model}' does not exist or you do not have access to it."
+            what = f"The model '{wants.model}'" if wants.model is not None else "A session that names no model"
+            message = f"{what} does not exist or you do not have access to it."
             await turn_away(app, "model_not_found", message)
             return
         try:
