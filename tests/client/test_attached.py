@@ -95,6 +95,64 @@ async def test_what_websockets_takes_it_still_takes() -> None:
                 await connection.send(wrong)
 
 
+ASKED = [(None, str), (True, str), (False, bytes)]
+"""What `recv` is asked for, and what it gives of a message in text."""
+
+
+async def test_a_message_comes_as_it_was_asked_for() -> None:
+    """Whether it is the service's as it came, one the engine has changed, or one of the engine's own."""
+    async with quick_stand_in() as standin, connect(standin.url) as given:
+        connection = laconic.attach(given, memory="last:1", budget="1 tokens")
+        for decode, kind in ASKED:
+            await connection.send(created("Hello."))
+            await connection.send(RESPOND)  # there is nothing left for it
+            told: list[str] = []
+            while "error" not in told or "conversation.item.done" not in told:
+                raw = await connection.recv(decode)
+                assert type(raw) is kind
+                told.append(json.loads(raw)["type"])
+            await connection.send(created("And again."))
+            async for raw in connection.recv_streaming(decode):
+                assert type(raw) is kind
+            assert type(await connection.recv(decode)) is kind
+
+
+def test_a_message_comes_as_it_was_asked_for_among_threads() -> None:
+    with quick_stand_in_thread() as standin, sync_connect(standin.url) as given:
+        connection = laconic.attach(given, memory="last:1", budget="1 tokens")
+        for decode, kind in ASKED:
+            connection.send(created("Hello."))
+            connection.send(RESPOND)
+            told: list[str] = []
+            while "error" not in told or "conversation.item.done" not in told:
+                raw = connection.recv(10, decode)
+                assert type(raw) is kind
+                told.append(json.loads(raw)["type"])
+            connection.send(created("And again."))
+            for raw in connection.recv_streaming(decode):
+                assert type(raw) is kind
+            assert type(connection.recv(10, decode)) is kind
+
+
+async def test_what_no_service_could_read_is_answered_by_the_service() -> None:
+    """Nothing of it comes out of `send`, with a budget or without; and the conversation goes on."""
+    for budget in (None, "$5"):
+        async with quick_stand_in() as standin, connect(standin.url) as given:
+            connection = laconic.attach(given, memory="summary:120:40", budget=budget)
+            for wrong in ('{"type":"response.create","response":{"max_output_tokens":1e999}}', "[" * 5_000, "", "{}"):
+                await connection.send(wrong)
+            await connection.send('{"type":"response.create","x":1e999}')
+            await connection.send(UPDATE)
+            await connection.send(created("Hello."))
+            await connection.send(RESPOND)
+            told: list[str] = []
+            async with asyncio.timeout(5):
+                while "response.done" not in told:
+                    told.append(json.loads(await connection.recv())["type"])
+            assert told.count("error") == 5
+            assert told.count("response.created") == 1
+
+
 def test_what_sync_websockets_takes_it_still_takes() -> None:
     with quick_stand_in_thread() as standin, sync_connect(standin.url) as given:
         connection = laconic.attach(given, memory="everything")
@@ -166,6 +224,23 @@ def test_a_sync_connection_that_breaks_says_so_and_its_engine_ends() -> None:
         with pytest.raises(websockets.ConnectionClosedError):
             list(connection)
         assert connection.laconic.session.ended
+
+
+async def test_an_aiohttp_connection_that_is_woken_by_the_engine_is_not_taken_for_closed() -> None:
+    """The library takes receiving that was broken off for the end of the connection, and would name a code for it."""
+    async with quick_stand_in() as standin, aiohttp.ClientSession() as http, http.ws_connect(standin.url) as given:
+        connection = laconic.attach(given, budget="1 tokens")
+        assert (await connection.receive_json())["type"] == "session.created"
+        receiving = asyncio.create_task(connection.receive_json())
+        await asyncio.sleep(0.01)
+        await connection.send_str(RESPOND)
+        refused = await asyncio.wait_for(receiving, 5)
+        assert refused["error"]["code"] == "budget_exceeded"
+        assert connection.close_code is None
+        assert not connection.closed
+        await connection.send_str(created("Hello."))
+        while (await connection.receive_json(timeout=5))["type"] != "conversation.item.added":
+            pass
 
 
 async def test_an_aiohttp_connection_that_breaks_is_closed_as_ever() -> None:
