@@ -76,14 +76,15 @@ class Wire:
 
 
 class Slow:
-    """Books that write when they are allowed to."""
+    """Books that write when they are allowed to; or fail, so that a test which has failed comes to an end."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.allowed = asyncio.Event()
 
     async def write(self, rows: Sequence[Row]) -> None:
-        await self.allowed.wait()
+        async with asyncio.timeout(5):
+            await self.allowed.wait()
         self.rows += rows
 
 
