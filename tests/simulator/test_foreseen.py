@@ -6,12 +6,15 @@ responses beside the conversation. Nothing of the stand-in's bill reaches the se
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
 import test_joined
 from test_joined import DETECTION, SENTENCES, Joined
 
+from laconic.client import laws_file
 from laconic.expectation import Foreseen
 from laconic.laws import Laws
 from laconic.session import Charged, Summarise, ToApp, ToService
@@ -119,6 +122,38 @@ def test_what_the_service_lets_go_without_a_word_is_foreseen(
             assert (expected.text_in, expected.audio_in) == (usage.text_in, usage.audio_in)
     assert max(sizes) <= limit + 115
     assert sizes != sorted(sizes)
+
+
+class Changing(Bill):
+    """A bill whose laws may change."""
+
+    def change(self, laws: Laws) -> None:
+        self._laws = self._layout.laws = laws
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_laws_that_change_in_mid_session_are_kept_as_they_are_at_its_end(
+    keeps: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(laws_file, "user_data_dir", lambda *_, **__: str(tmp_path))
+    first = Laws(keeps_reply_audio=keeps, hit_rate=1.0)
+    bill = Changing(first, hits=lambda: 0.0)
+    monkeypatch.setattr(test_joined, "Bill", lambda *_, **__: bill)
+    talk = Watched()
+    talk.start("everything", "somebody/else")
+    talk.talk(Random(2), 14)
+    assert talk.session.laws.keeps_reply_audio == keeps
+    bill.change(replace(first, keeps_reply_audio=not keeps))
+    talk.talk(Random(3), 14)
+    assert laws_file.save_laws("somebody", "else", talk.session.laws, talk.session.learned_from) is None
+    kept = laws_file.load_laws("somebody", "else")
+    assert kept is not None
+    assert kept.keeps_reply_audio is not keeps
+    assert (kept.user_audio_ms_per_token, kept.assistant_audio_ms_per_token) == (100, 50)
+    last = talk.foreseen[-1]
+    assert last.expected is not None
+    assert last.usage is not None
+    assert abs(last.expected.input_tokens - last.usage.input_tokens) < 0.03 * last.usage.input_tokens
 
 
 @pytest.mark.parametrize("memory", ["everything", "written"])
