@@ -774,6 +774,22 @@ async def test_where_time_is_up_the_connection_may_be_closed() -> None:
             await asyncio.wait_for(_receive_for_ever(connection), 10)
         assert connection.close_code == 1008
         assert any(isinstance(notice, BudgetEnded) for notice in notices)
+        with pytest.raises(websockets.ConnectionClosed):  # the library's word, not the budget's
+            await connection.send(RESPOND)
+
+
+async def test_with_aiohttp_as_well_when_time_is_up() -> None:
+    """The library tells of it by a message, as of every end; and nothing more can be sent."""
+    ends = Budget(limits=limits("0.01 min"), end="close", goodbye=False)
+    async with quick_stand_in() as standin, aiohttp.ClientSession() as http, http.ws_connect(standin.url) as given:
+        connection = laconic.attach(given, budget=ends)
+        async with asyncio.timeout(10):
+            while (await connection.receive()).type is aiohttp.WSMsgType.TEXT:
+                pass
+        assert connection.closed
+        assert connection.close_code == 1008
+        with pytest.raises(aiohttp.ClientConnectionResetError):
+            await connection.send_str(RESPOND)
 
 
 async def _receive_for_ever(connection: ClientConnection) -> None:
@@ -787,6 +803,8 @@ def test_among_threads_as_well_when_time_is_up() -> None:
         connection = laconic.attach(given, budget=ends)
         with pytest.raises(websockets.ConnectionClosed):
             list(_until_closed(connection))
+        with pytest.raises(websockets.ConnectionClosed):
+            connection.send(RESPOND)
 
 
 def _until_closed(connection: SyncClientConnection) -> Iterator[Any]:

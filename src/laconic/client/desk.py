@@ -90,8 +90,15 @@ class Desk:
             self._sort()
 
     def from_app(self, raw: Raw, how: object = None) -> None:
-        """The app says something, in the spelling of its service; `how` comes out again with the message."""
+        """The app says something, in the spelling of its service; `how` comes out again with the message.
+
+        Once the connection is closed it comes out as it is: the library is to say that it is closed, not the engine
+        that there is no budget left.
+        """
         with self.lock:
+            if self.session.ended:
+                self.outgoing.append((raw, how))
+                return
             said = self._beta.to_session(raw) if self.session.conversation.dialect == "beta" else raw
             self.session.from_app(said, self._now())
             self._sort(said, how)
