@@ -115,6 +115,9 @@ class Caller:
         async with connect(url, additional_headers=headers, max_queue=None) as connection:
             yield cls(standin, connection, call_id)
 
+    async def configure(self, **session: Any) -> None:
+        await self._connection.send(json.dumps({"type": "session.update", "session": {"type": "realtime", **session}}))
+
     async def exchange(self, text: str) -> None:
         """Something is said, and answered."""
         item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}

@@ -63,16 +63,19 @@ async def test_it_prints_what_was_said_what_it_did_and_what_it_cost() -> None:
 
 
 @pytest.mark.slow
-async def test_why_the_memory_was_chosen_is_told_in_the_money_asked_for() -> None:
+async def test_why_a_memory_was_chosen_is_told_in_the_money_asked_for() -> None:
+    """When it is, and at the end: once somebody writes down what is said, summaries are cheapest."""
     async with quick_stand_in() as standin, Caller.on_a_call(standin) as caller:
         flags = ("--model", "gpt-realtime", "--currency", "JPY", "--per-usd", "155")
         async with attending(standin, caller.call_id, *flags) as process:
-            await caller.exchange("Hello.")
+            await caller.talk(8)
+            await caller.configure(audio={"input": {"transcription": {"model": "whisper-1"}}})
+            await caller.talk(9)
             await caller.hang_up()
             out = await rest(process)
-    [told] = [row for row in out.splitlines() if row.startswith("memory auto (")]
-    assert re.search(r"an hour costs \w\S* ¥\d", told)
-    assert "$" not in told
+    told = [row for row in out.splitlines() if "an hour costs summary ¥" in row]
+    assert [row.strip().split(":")[0] for row in told] == ["· memory is now summary", "memory auto (summary)"]
+    assert not any("$" in row for row in told)
 
 
 @pytest.mark.slow

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+from playbook import counter
 from said import Told
 
 from laconic.currencies import Sums, currency
-from laconic.session import EditFailed, Forgot, MemoryTold, Unsupported
+from laconic.session import EditFailed, Forgot, MemoryTold, Session, Unsupported
 from laconic.terminal.columns import width_of
 from laconic.terminal.page import Page
 from laconic.terminal.words import Words
@@ -357,6 +358,22 @@ def test_what_the_memory_says_of_money_is_told_in_the_caller_s() -> None:
     sums = Sums({"summary": 2_000_000_000})
     told.page.notice(MemoryTold(f"memory is now summary: an hour costs {sums} (and so on)", sums))
     assert shown(told) == ["        memory is now summary: an hour costs summary ¥310 (and so on)"]
+
+
+def test_what_auto_chooses_anew_is_told_in_the_caller_s_money() -> None:
+    """Once somebody writes down what is said, summaries are cheapest."""
+    told = Told()
+    told.session = Session(ids=counter(), memory="auto", model="gpt-realtime")
+    told.page = Page(told.session.conversation, Words("en"), currency("JPY", "155"))
+    told.says("session.created", session={"type": "realtime"})
+    last = None
+    for number in range(1, 9):
+        if number == 8:
+            audio = {"input": {"transcription": {"model": "whisper-1"}}}
+            told.says("session.updated", session={"type": "realtime", "audio": audio})
+        last = told.exchange(number, last)
+    [row] = [row for row in shown(told) if "memory is now" in row]
+    assert "memory is now summary: an hour costs summary ¥" in row
 
 
 def test_words_of_ours_that_were_taken_back_are_not_told() -> None:

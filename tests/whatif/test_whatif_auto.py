@@ -9,7 +9,11 @@ import pytest
 from talks import case, talk
 
 from laconic.errors import BadInput
-from laconic.whatif.auto import FORMS
+from laconic.imagined import Terms
+from laconic.plans import Typical
+from laconic.running_prompt import Piece, RunningPrompt
+from laconic.tokens import Tokens
+from laconic.whatif.auto import FORMS, Auto, memory
 from laconic.whatif.compare import Outcome, tell
 from laconic.whatif.turns import Talk, Transcribed
 from laconic.whatif.workload import Workload, generate
@@ -66,6 +70,24 @@ def test_as_the_talk_shows_how_long_people_speak_it_chooses_anew() -> None:
     assert auto.chosen == ("window:8000", "exchanges:1")
     [auto] = tell(silent(talk()), terms, ["auto:1"]).outcomes
     assert auto.chosen == ("window:8000",)
+
+
+def test_it_reckons_with_the_instructions_of_the_talk() -> None:
+    """Where they are long, nothing else matters much, and what lasts longest is taken."""
+    long = Workload(minutes=2.0, instructions="Be kind. " * 7_000)
+    for workload, chosen in ((Workload(minutes=2.0), "window:8000"), (long, "exchanges:20")):
+        [auto] = tell(silent(generate(workload, random.Random(1).random)), case(0.5), ["auto:20"]).outcomes
+        assert auto.chosen == (chosen,)
+
+
+def test_it_reckons_with_summaries_as_long_as_they_are() -> None:
+    terms = case(0.0)
+    for size, chosen in ((100, "summary"), (5_000, "written")):
+        auto, prompt = memory("auto", Typical, writes=True), RunningPrompt(terms.laws)
+        prompt.insert_first(Piece("s", "summary", Tokens(size)))
+        auto.tidy(prompt, Terms(terms.laws, terms.rates, terms.summary_rates, 0))
+        assert isinstance(auto, Auto)
+        assert auto.chosen == [chosen]
 
 
 @pytest.mark.parametrize("spec", ["auto:", "auto:elephants", "auto:1:2", "autoo", "select:5"])
