@@ -93,6 +93,14 @@ async def test_an_empty_ledger_is_right(database: Database) -> None:
         ("UPDATE laconic_rows SET tokens = 0 WHERE id = 'r1'", "Row r1 of session s1 has other sums"),
         ("UPDATE laconic_rows SET at_most = '{}' WHERE id = 'r3'", "Key key_1 has used"),
         ("UPDATE laconic_rows SET charges = '[]' WHERE id = 'r1'", "and it charges nothing (0 nano)"),
+        (
+            """UPDATE laconic_rows SET usage = replace(usage, '"output_tokens":160', '"output_tokens":60')""",
+            "Row r1 of session s1: its usage says 60 output_tokens, and its parts make 160",
+        ),
+        (
+            """UPDATE laconic_rows SET usage = replace(usage, '"input_tokens":32,', '') WHERE id = 'i1'""",
+            "Row i1 of session s1: its usage says None input_tokens, and its parts make 32",
+        ),
         ("UPDATE laconic_rows SET usage = NULL WHERE id = 'r1'", "its usage makes nothing and 1 unknown"),
         ("UPDATE laconic_rows SET charges = 'x' WHERE id = 'r1'", "Row r1 of session s1 cannot be read"),
         ("UPDATE laconic_rows SET key_id = NULL WHERE id = 'i1'", "Key key_1 has used"),

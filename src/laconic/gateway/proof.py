@@ -155,6 +155,7 @@ def wrong_with(row: Row, prices: RateTable | None) -> Iterator[str]:
         return
     if row.kind == "correction":
         return
+    yield from _wrong_with_totals(row)
     if row.charges and prices is None:
         named = f"the price list {row.rates_version}" if row.rates_version else "a price list without a name"
         yield f"it charges by {named}, which is not in the ledger, so its prices cannot be proven"
@@ -171,6 +172,15 @@ def wrong_with(row: Row, prices: RateTable | None) -> Iterator[str]:
         yield f"the price list {row.rates_version} makes it {_lines(listed)}, and it charges {_lines(_cost(row))}"
     elif own is None and listed is None:
         yield "it charges nothing for its tokens, and there is no price list that says why"
+
+
+def _wrong_with_totals(row: Row) -> Iterator[str]:
+    """Totals the usage states beside its parts, which alone are priced."""
+    usage = read_usage(row)
+    made, stated = usage.to_wire() if usage is not None else {}, row.usage or {}
+    for name in ("input_tokens", "output_tokens", "total_tokens"):
+        if name in made and stated.get(name) != made[name]:
+            yield f"its usage says {stated.get(name)} {name}, and its parts make {made[name]}"
 
 
 def _line(charge: Charge) -> int:
