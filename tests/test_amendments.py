@@ -94,6 +94,12 @@ def test_in_a_written_talk_a_constant_less_may_be_words_that_left() -> None:
     assert under(replace(LAWS, base_text=0), told=True) is None
 
 
+def test_words_that_left_are_not_shared_out_to_the_base_and_another() -> None:
+    laws = replace(LAWS, base_text=100, user_text_framing=2)
+    true = replace(laws, base_text=0, reply_framing=2)
+    assert under(true, laws, told=True) is None
+
+
 def test_what_falls_below_nothing_takes_its_neighbour_along() -> None:
     """Eight and ten were learned for sixteen and two. The sixteen are gone."""
     found = under(replace(LAWS, user_audio_framing=0, reply_framing=2))

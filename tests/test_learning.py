@@ -128,6 +128,31 @@ def test_a_law_may_change_back() -> None:
         assert talk.expectation.laws.keeps_reply_audio == keeps
 
 
+def test_what_was_let_go_teaches_nothing_once_it_is_deleted_either() -> None:
+    """Then the conversation is again what is read."""
+    hidden = replace(prior("openai", "gpt-realtime"), hit_rate=1.0, keeps_reply_audio=True)
+    talk = BilledTalk(hidden, Expectation(hidden), Random(1), hits=lambda: 0.0)
+    errors(talk, 12)
+    full = talk.turn().usage
+    assert full is not None
+    talk.fill(round(0.95 * full.input_tokens), 1.0)
+    assert min(errors(talk, 2)) > 0.03
+    for item in list(talk.conversation)[: talk.let_go]:
+        talk.delete(item.id)
+    talk.fill(10**9, 1.0)
+    assert max(errors(talk, 10)) == 0
+
+
+def test_sound_that_fell_short_for_once_does_not_hide_a_law_that_changes_right_after() -> None:
+    hidden = replace(prior("openai", "gpt-realtime"), hit_rate=1.0, keeps_reply_audio=True)
+    talk = BilledTalk(hidden, Expectation(hidden), Random(1), hits=lambda: 0.0)
+    errors(talk, 12)
+    talk.change(user_audio_ms_per_token=200)
+    assert errors(talk, 1)[0] > 0.03
+    talk.change(user_audio_ms_per_token=100, keeps_reply_audio=False)
+    assert [error > 0.02 for error in errors(talk, 10)] == [True] * 3 + [False] * 7
+
+
 @pytest.mark.parametrize("seed", range(45))
 def test_whichever_law_of_a_stranger_changes_whenever_the_fifth_response_is_foreseen(seed: int) -> None:
     random = Random(seed)
@@ -269,6 +294,15 @@ def test_framing_is_learned_from_how_text_grows() -> None:
         contents = Contents(framings=framings)
         laws = learner.learn(Tokens(expected), Tokens(), contents, Usage(text_in=111 + 7 * turns))
     assert (laws.base_text, laws.user_audio_framing) == (11, 7)
+
+
+def test_a_framing_met_for_the_first_time_is_no_law_that_changed() -> None:
+    """Nobody could foresee it; it is learned from the first row."""
+    learner = Learner(Laws())
+    for _ in range(8):
+        learner.learn(Tokens(300), Tokens(), Contents(framings={"base_text": 1}), Usage(text_in=300))
+    row = Contents(framings={"base_text": 1, "user_text_framing": 1})
+    assert learner.learn(Tokens(304), Tokens(), row, Usage(text_in=334)).user_text_framing > 10
 
 
 def test_no_framing_is_learned_to_be_less_than_nothing_but_the_base_may_be() -> None:
