@@ -9,7 +9,7 @@ from typing import Any
 from playbook import counter
 
 from laconic.actions import ToApp, ToService
-from laconic.budget import Budget
+from laconic.budget import Budget, Limit
 from laconic.session import Session
 
 __all__ = ["CHEAP", "VAD", "Talk", "Wire", "usage"]
@@ -70,8 +70,12 @@ class Talk:
             self.came += self.session.actions()
         self.now = end
 
-    def leased(self, unit: Any, amount: int, *, last: bool = False) -> None:
-        self.session.leased(unit, amount, self.now, last=last)
+    def leased(self, unit: Any, amount: int, *, last: bool = False, of: Limit | None = None) -> None:
+        self.session.leased(unit, amount, self.now, last=last, of=of)
+        self.came += self.session.actions()
+
+    def pressed(self, unit: Any) -> None:
+        self.session.pressed(unit, self.now)
         self.came += self.session.actions()
 
     def take(self, kind: type[Any]) -> list[Any]:

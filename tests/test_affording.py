@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 from playbook import counter
 
 from laconic import events as ev
 from laconic.affording import Affording
-from laconic.budget import limits
+from laconic.budget import Unit, limits
 from laconic.conversation import Conversation
 from laconic.gate import Gate
 from laconic.items import Wire
@@ -27,14 +28,16 @@ TABLE = load()
 class Purse:
     """An account with a conversation to spend it on."""
 
-    def __init__(self, budget: str, rates: Rates | None = RATES, transcriber: str | None = None) -> None:
+    def __init__(
+        self, budget: str, rates: Rates | None = RATES, transcriber: str | None = None, shared: Sequence[Unit] = ()
+    ) -> None:
         conversation = Conversation()
         wish = {"model": transcriber} if transcriber else None
         sound: Wire = {"input": {"transcription": wish}}
         session: Wire = {"type": "realtime", "output_modalities": ["audio"], "audio": sound}
         conversation.read(ev.read(json.dumps({"type": "session.created", "session": session})))
         meter = Meter(rates)
-        self.account = Account(limits(budget), (), meter)
+        self.account = Account(limits(budget), shared, meter)
         self.gate = Gate(counter(), 5.0)
         reading = Reading(conversation, Laws())
         self.can = Affording(self.account, reading, conversation, meter, TABLE, self.gate)
@@ -156,3 +159,16 @@ def test_a_transcription_that_may_begin_counts_already() -> None:
     assert hearing.nanodollars > 17_000_000
     assert purse.can.room(Tokens(), Spend(), 60_000, spoken=True) == (10**9 - hearing.nanodollars) // 200
     assert purse.can.spend(Tokens(1, 2, 3), 4, spoken=True) == Spend(10 + 200 + 300 + 800, 10)
+
+
+def test_what_is_missing_may_come_from_others_if_all_of_it_is_theirs() -> None:
+    purse = Purse("1000 tokens, 1 min", shared=["nanodollars"])
+    assert purse.can.lacking(Spend(5, 1_000), Spend()) == ("nanodollars",)
+    assert purse.can.hopes(Spend(5, 1_000), Spend())
+    assert purse.can.lacking(Spend(5, 1_000), Spend(0, 1)) == ("tokens", "nanodollars")
+    assert not purse.can.hopes(Spend(5, 1_000), Spend(0, 1)), "of tokens there will be no more"
+    purse.account.leased("nanodollars", 5, last=False)
+    assert not purse.can.hopes(Spend(5, 1_000), Spend()), "nothing is missing"
+    purse.account.passed(0.0)
+    purse.account.passed(60.0)
+    assert purse.can.lacking(Spend(), Spend()) == ("ms",)

@@ -7,7 +7,7 @@ import json
 from limited_talk import CHEAP, Talk, usage
 
 from laconic.actions import BudgetEnded, Lease
-from laconic.budget import Budget
+from laconic.budget import Budget, Limit
 
 BOOK = "a very long book about the sea " * 2_000  # 14,000 tokens: $0.056
 SHARED = Budget(shared=frozenset({"nanodollars"}))
@@ -160,10 +160,68 @@ def test_a_response_waits_for_the_lease_and_is_refused_when_there_is_no_more() -
     assert talk.told()[0]["error"]["code"] == "budget_exceeded"
 
 
-def test_a_lease_nobody_answers_is_a_no() -> None:
+def test_where_nobody_answers_what_waits_is_refused_and_the_talk_goes_on() -> None:
     talk = Talk(SHARED, None)
     talk.app("response.create", event_id="e1")
     assert talk.told() == []
-    talk.wait(11.0)
-    assert "e1" in [told["error"]["event_id"] for told in talk.told()]
-    assert talk.session.over is not None
+    talk.wait(9.0)
+    assert talk.told() == []
+    talk.wait(2.0)
+    assert [told["error"]["event_id"] for told in talk.told()] == ["e1"]
+    assert talk.session.over is None
+
+
+def test_what_others_hold_is_asked_for_again_as_long_as_something_waits_for_it() -> None:
+    talk = Talk(SHARED, None)
+    talk.take(Lease)
+    talk.leased("nanodollars", 0, of=Limit("nanodollars", 10**9, "day"))
+    talk.app("response.create", event_id="e1")
+    asked = 0
+    for _ in range(9):
+        talk.wait(1.0)
+        leases = talk.take(Lease)
+        assert all(lease.urgent for lease in leases)
+        asked += len(leases)
+        if leases:
+            talk.leased("nanodollars", 0)
+    assert asked >= 5
+    talk.wait(1.1)
+    [told] = talk.told()
+    assert (told["error"]["event_id"], told["error"]["code"]) == ("e1", "budget_exceeded")
+    assert told["error"]["message"] == (
+        "What is left of the shared budget of $1/day is held by other sessions; try again in a moment."
+    )
+    talk.app("response.create", event_id="e2")
+    talk.leased("nanodollars", 300_000_000)
+    assert [create["event_id"] for create in talk.sent("response.create")] == ["e2"]
+    assert talk.session.over is None
+
+
+def test_it_ends_when_others_hold_nothing_any_more() -> None:
+    talk = Talk(SHARED, None)
+    talk.leased("nanodollars", 0)
+    talk.app("response.create", event_id="e1")
+    talk.wait(1.5)
+    assert len(talk.take(Lease)) == 2
+    talk.leased("nanodollars", 0, last=True, of=Limit("nanodollars", 10**9, "day"))
+    assert talk.session.over == "The shared budget of $1/day is used up."
+
+
+def test_it_does_not_end_with_yesterday_s_last_lease() -> None:
+    talk = Talk(SHARED, None, **CHEAP)
+    talk.leased("nanodollars", 50_000_000, last=True)
+    talk.take(Lease)
+    talk.spend(0.045)
+    assert talk.take(Lease) == []
+    talk.wait(60.0)
+    talk.app("response.create", event_id="e1")
+    [lease] = talk.take(Lease)
+    talk.leased("nanodollars", lease.amount)
+    assert [create["event_id"] for create in talk.sent("response.create")] == ["e1"]
+    assert talk.session.over is None
+
+
+def test_a_budget_too_small_for_a_reply_is_not_said_to_be_used_up() -> None:
+    talk = Talk("$0.0040", None)
+    talk.app("response.create")
+    assert talk.session.over == "The budget of $0.0040 does not suffice for one reply."

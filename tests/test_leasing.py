@@ -21,9 +21,9 @@ class Borrower:
         self.actions: deque[Action] = deque()
         self.leasing = Leasing(self.account, self.actions, 5.0)
 
-    def asks(self, worst: int, now: float) -> list[Action]:
+    def asks(self, worst: int, now: float, *, urgent: bool = False) -> list[Action]:
         """What is asked for where a response costs so many tokens at worst."""
-        self.leasing.ask(Spend(1, worst), now)
+        self.leasing.ask(Spend(1, worst), now, urgent=urgent)
         asked = list(self.actions)
         self.actions.clear()
         return asked
@@ -77,3 +77,30 @@ def test_no_answer_is_a_no() -> None:
 
 def test_where_there_will_never_be_more_nothing_is_asked() -> None:
     assert Borrower(last=True).asks(100, 0.0) == []
+
+
+def test_where_something_waits_for_it_a_second_is_enough_after_a_no() -> None:
+    borrower = Borrower()
+    borrower.asks(100, 0.0)
+    borrower.leasing.answered("tokens", 0, 0.1)
+    assert borrower.asks(100, 1.0, urgent=True) == []
+    assert borrower.asks(100, 1.1, urgent=True) == [Lease("tokens", 600, urgent=True)]
+
+
+def test_where_something_waits_for_it_a_last_lease_is_asked_about_again() -> None:
+    """It may have been the last of yesterday."""
+    borrower = Borrower(last=True)
+    assert borrower.asks(100, 0.0, urgent=True) == [Lease("tokens", 600, urgent=True)]
+    borrower.account.leased("tokens", 50, last=False)
+    borrower.leasing.answered("tokens", 50, 0.1)
+    assert borrower.asks(100, 1.2) == [Lease("tokens", 550)]
+    account = Account(limits("100 tokens"), ["tokens"], Meter(None))
+    account.leased("tokens", 100, last=True)
+    assert not Leasing(account, deque(), 5.0).ask(Spend(0, 100), 0.0, urgent=True), "its own limit is no day's"
+
+
+def test_what_was_given_back_is_not_asked_for_at_once() -> None:
+    borrower = Borrower()
+    borrower.leasing.gave("tokens", 0.0)
+    assert borrower.asks(100, 4.9) == []
+    assert borrower.asks(100, 5.0) == [Lease("tokens", 600)]

@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 import pytest
-from limited_talk import VAD, Talk, usage
+from limited_talk import CHEAP, VAD, Talk, usage
 
-from laconic.actions import BudgetEnded, BudgetWarned, Charged, Hangup
+from laconic.actions import BudgetEnded, BudgetWarned, Charged, GiveBack, Hangup, Lease
 from laconic.budget import Budget, limits
 from laconic.errors import BadInput
 from laconic.rates import load
@@ -253,6 +253,39 @@ def test_what_is_leased_may_be_spent_at_once() -> None:
     assert talk.session.over is None
     talk.leased("nanodollars", 0, last=True)
     assert talk.take(BudgetWarned) == [BudgetWarned("nanodollars", 284_800_000, 290_000_000)]
+
+
+def test_who_is_pressed_gives_back_and_asks_for_it_again_when_a_response_needs_it() -> None:
+    talk = Talk(Budget(shared=frozenset({"nanodollars"})), None, **CHEAP)
+    talk.take(Lease)
+    talk.leased("nanodollars", 30_000_000)
+    for _ in range(3):
+        talk.pressed("nanodollars")
+    given = sum(gift.amount for gift in talk.take(GiveBack))
+    account = talk.session.account
+    assert account is not None
+    assert account.limit("nanodollars") == 30_000_000 - given
+    assert talk.take(Lease) == [], "whoever needs it shall have it before"
+    talk.wait(1.0)
+    talk.app("response.create")
+    [lease] = talk.take(Lease)
+    assert lease.urgent
+    talk.leased("nanodollars", given)
+    assert len(talk.sent("response.create")) == 1
+
+
+def test_sound_does_not_pass_while_others_hold_what_its_writing_down_may_cost() -> None:
+    talk = Talk(Budget(shared=frozenset({"nanodollars"})), transcription="gpt-realtime-whisper", **CHEAP)
+    talk.leased("nanodollars", 0)
+    talk.sound(500)
+    talk.sent()
+    talk.sound(500)
+    assert talk.sent() == []
+    talk.wait(1.0)
+    talk.sound(500)
+    talk.leased("nanodollars", 100_000_000)
+    talk.sound(500)
+    assert len(talk.sent("input_audio_buffer.append")) == 1
 
 
 def test_what_is_written_down_is_billed() -> None:

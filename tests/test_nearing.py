@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from limited_talk import CHEAP, Talk
 
-from laconic.actions import BudgetEnded, BudgetWarned, Lease
-from laconic.budget import Budget, limits
+from laconic.actions import BudgetEnded, BudgetWarned, GiveBack, Lease
+from laconic.budget import Budget, Limit, limits
 
 
 def test_a_turn_is_let_come_to_its_end_before_the_gate_closes_if_there_is_enough() -> None:
@@ -106,3 +108,91 @@ def test_of_what_is_shared_more_is_asked_for_while_there_is_some_left() -> None:
     talk.leased("nanodollars", lease.amount)
     assert talk.take(Lease) == []
     assert talk.take(BudgetWarned) == []
+
+
+def test_where_others_hold_what_is_missing_it_is_deaf_until_they_give_it_back() -> None:
+    talk = Talk(Budget(shared=frozenset({"nanodollars"})), transcription="gpt-realtime-whisper", **CHEAP)
+    talk.accept()
+    talk.leased("nanodollars", 0, of=Limit("nanodollars", 10**9, "day"))
+    talk.accept()
+    talk.service("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
+    for _ in range(8):
+        talk.wait(0.5)
+        talk.sound(500)
+        for _lease in talk.take(Lease):
+            talk.leased("nanodollars", 0)
+    assert len(talk.sent("input_audio_buffer.append")) < 8
+    [told] = talk.told()
+    assert told["error"]["event_id"] is None
+    assert "of $1/day is held by other sessions" in told["error"]["message"]
+    assert talk.session.over is None
+    talk.wait(1.0)
+    talk.sound(500)
+    [lease] = talk.take(Lease)
+    assert lease.urgent
+    assert talk.sent("input_audio_buffer.append") == []
+    talk.leased("nanodollars", lease.amount)
+    talk.sound(500)
+    assert len(talk.sent("input_audio_buffer.append")) == 1
+    assert talk.told() == []
+
+
+def test_it_is_deaf_no_longer_when_there_is_nothing_any_more() -> None:
+    talk = Talk(Budget(shared=frozenset({"nanodollars"})), transcription="gpt-realtime-whisper", **CHEAP)
+    talk.leased("nanodollars", 0)
+    talk.service("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
+    talk.sound(500)
+    talk.wait(2.0)
+    talk.sound(500)
+    talk.wait(2.0)
+    talk.sound(500)
+    assert talk.session.over is None
+    talk.leased("nanodollars", 0, last=True)
+    assert talk.session.over == "The shared budget is used up."
+
+
+def test_a_service_without_a_gate_is_not_left_where_others_hold_what_is_missing() -> None:
+    talk = Talk(Budget(shared=frozenset({"nanodollars"})))
+    talk.leased("nanodollars", 300_000_000)
+    [update] = talk.sent("session.update")
+    error = {"type": "invalid_request_error", "code": "unknown_parameter", "event_id": update["event_id"]}
+    talk.service("error", error=error)
+    talk.wait(1.5)
+    talk.take(Lease)
+    talk.leased("nanodollars", 0)
+    talk.sound(500)
+    assert talk.sent("input_audio_buffer.append") == []
+    assert talk.session.over is None
+    talk.leased("nanodollars", 2_000_000_000)
+    talk.sound(500)
+    assert len(talk.sent("input_audio_buffer.append")) == 1
+
+
+def test_half_of_what_can_be_spared_is_given_back_and_then_the_rest() -> None:
+    talk = Talk(Budget(shared=frozenset({"nanodollars"}), goodbye=False), **CHEAP)
+    talk.leased("nanodollars", 1_000_000_000)
+    account = talk.session.account
+    assert account is not None
+    given: list[int] = []
+    while True:
+        talk.pressed("nanodollars")
+        talk.accept()
+        gifts = talk.take(GiveBack)
+        if not gifts:
+            break
+        given += [gift.amount for gift in gifts]
+    assert 450_000_000 < given[0] < 500_000_000, "the service may still answer by itself, twice"
+    assert all(later < earlier for earlier, later in pairwise(given[:4]))
+    assert account.left("nanodollars") == 1_000_000_000 - sum(given) == 0
+    assert talk.session.over is None
+
+
+def test_time_is_not_given_back_nor_anything_once_it_is_over() -> None:
+    talk = Talk(Budget(limits=limits("10 min"), shared=frozenset({"ms", "nanodollars"})), None)
+    talk.leased("ms", 60_000)
+    talk.pressed("ms")
+    talk.leased("nanodollars", 0, last=True)
+    talk.app("response.create")
+    assert talk.session.over is not None
+    talk.pressed("nanodollars")
+    assert talk.take(GiveBack) == []

@@ -11,12 +11,12 @@ from playbook import counter
 
 from laconic.actions import Action, BudgetEnded, Hangup, ToApp, ToService
 from laconic.affording import Affording
-from laconic.budget import Budget, limits
+from laconic.budget import Budget, Limit, limits
 from laconic.conversation import Conversation
 from laconic.gate import Gate
 from laconic.laws import Laws
 from laconic.meter import Meter
-from laconic.parting import End, Parting, goodbye, refusal
+from laconic.parting import End, Parting, goodbye, not_enough, refusal, used_up
 from laconic.rates import Rates, load
 from laconic.spending import Account
 from laconic.worst_case import Reading, Spend
@@ -155,3 +155,21 @@ def test_a_refusal_names_the_event_it_refuses() -> None:
 def test_a_long_goodbye_gets_no_more_tokens_than_a_few_sentences_need() -> None:
     assert goodbye("Bye.")["max_output_tokens"] < 60
     assert goodbye("and so on " * 200)["max_output_tokens"] == 300
+
+
+def test_why_it_ends_tells_what_was_too_little_from_what_is_used_up() -> None:
+    account = Account(limits("$0.0040"), (), Meter(None))
+    assert used_up(account, "nanodollars") == End(
+        "nanodollars", "The budget of $0.0040 does not suffice for one reply."
+    )
+    account.estimate(Spend(1))
+    assert used_up(account, "nanodollars") == End("nanodollars", "The budget of $0.0040 is used up.")
+
+
+def test_what_is_refused_may_be_had_in_a_moment_where_others_hold_it() -> None:
+    account = Account((), ["nanodollars"], Meter(None))
+    account.leased("nanodollars", 0, last=False, of=Limit("nanodollars", 10**9, "day"))
+    why = not_enough(account, "nanodollars", "this response", held=True)
+    assert why == "What is left of the shared budget of $1/day is held by other sessions; try again in a moment."
+    why = not_enough(account, "nanodollars", "this response", held=False)
+    assert why == "What is left of the shared budget of $1/day does not suffice for this response."

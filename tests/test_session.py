@@ -42,6 +42,7 @@ from laconic.session import (
     EditFailed,
     Forgot,
     GhostTurn,
+    GiveBack,
     MemoryTold,
     Session,
     ToApp,
@@ -813,6 +814,9 @@ def test_what_is_shared_is_leased_and_asked_for_by_the_session() -> None:
     account = session.account
     assert account is not None
     assert account.limit("tokens") == 50_000
+    session.pressed("tokens", 0.0)
+    [given] = [action for action in session.actions() if isinstance(action, GiveBack)]
+    assert account.limit("tokens") == 50_000 - given.amount
 
 
 def test_what_the_budget_forbids_is_not_passed_on() -> None:

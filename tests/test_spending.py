@@ -80,3 +80,44 @@ def test_what_was_estimated_and_what_is_under_way_can_be_told_apart() -> None:
     account.reserve("r1", Spend(600, 300))
     account.reserve("r2", Spend(1, 2))
     assert (account.estimated, account.spoken_for) == (Spend(500, 7), Spend(601, 302))
+
+
+def test_a_last_lease_is_the_last_until_another_one_says_otherwise() -> None:
+    account = Account((), ["tokens"], Meter(RATES))
+    account.leased("tokens", 100, last=True)
+    assert (account.last("tokens"), account.final("tokens")) == (True, True)
+    account.leased("tokens", 100, last=False)
+    assert (account.last("tokens"), account.final("tokens")) == (False, False)
+
+
+def test_what_is_given_back_is_not_left() -> None:
+    account = Account((), ["tokens"], Meter(RATES))
+    account.leased("tokens", 1_000, last=False)
+    account.used(100)
+    account.reserve("r1", Spend(0, 300))
+    assert account.unspent("tokens") == 600
+    account.gave("tokens", 250)
+    assert account.unspent("tokens") == account.left("tokens") == 350
+
+
+def test_a_budget_is_named_by_what_there_is_of_it_for_all() -> None:
+    account = Account(limits("$1, 9000 tokens"), ["tokens"], Meter(RATES))
+    assert account.named("nanodollars") == "budget of $1.00"
+    assert account.named("tokens") == "shared budget"
+    account.leased("tokens", 100, last=False, of=Limit("tokens", 20_000, "day"))
+    assert account.named("tokens") == "shared budget of 20000 tokens/day"
+    account.leased("tokens", 9_000, last=False)
+    assert account.named("tokens") == "budget of 9,000 tokens"
+
+
+def test_a_budget_is_untouched_while_all_of_it_is_there() -> None:
+    own = Account(limits("1000 tokens"), (), Meter(RATES))
+    assert own.untouched("tokens")
+    own.used(1)
+    assert not own.untouched("tokens")
+    shared = Account((), ["tokens"], Meter(RATES))
+    assert not shared.untouched("tokens")
+    shared.leased("tokens", 900, last=True, of=Limit("tokens", 1_000))
+    assert not shared.untouched("tokens"), "somebody else has used some"
+    shared.leased("tokens", 100, last=True)
+    assert shared.untouched("tokens")

@@ -23,6 +23,7 @@ def test_everything_passes_as_it_is() -> None:
     free.transcribed("u", None, priced=False)
     free.follow(done, 0.0)
     free.leased("tokens", 5, 0.0)
+    free.pressed("tokens", 0.0)
     free.tick(0.0)
     assert free.from_app(raw, done, 0.0) is free.shown(raw, done) is raw
     assert (free.kind("r"), free.over, free.near, free.account, free.deadline) == (None, None, False, None, None)

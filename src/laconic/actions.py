@@ -23,6 +23,7 @@ __all__ = [
     "EditFailed",
     "Forgot",
     "GhostTurn",
+    "GiveBack",
     "Hangup",
     "Lease",
     "MemoryTold",
@@ -160,6 +161,16 @@ class Lease:
 
     unit: Unit
     amount: int
+    urgent: bool = False
+    """Something waits for it: others who hold what they do not need should be asked to give it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """So much of what was leased is not used and not kept any more: others may have it."""
+
+    unit: Unit
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,4 +191,4 @@ class Summarise:
     max_tokens: int
 
 
-Action = ToService | ToApp | Notice | Summarise | Lease | Hangup
+Action = ToService | ToApp | Notice | Summarise | Lease | GiveBack | Hangup

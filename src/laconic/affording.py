@@ -120,6 +120,15 @@ class Affording:
         """Whether this can be paid for."""
         return all(self.free(unit, kept) >= spend.of(unit) for unit in self.account.units)
 
+    def lacking(self, spend: Spend, kept: Spend) -> tuple[Unit, ...]:
+        """The units there is not enough of for this."""
+        return tuple(unit for unit in self.account.units if self.free(unit, kept) < max(1, spend.of(unit)))
+
+    def hopes(self, spend: Spend, kept: Spend) -> bool:
+        """Whether what is missing for this is held by others, who may give it back."""
+        lacking = self.lacking(spend, kept)
+        return bool(lacking) and not any(self.account.final(unit) for unit in lacking)
+
     def room(self, reads: Tokens, kept: Spend, unheard_ms: int = 0, *, spoken: bool) -> int:
         """How many tokens a response may write that reads so many; below zero if it cannot even read them."""
         read = self.spend(reads, 0, spoken=spoken)

@@ -2,7 +2,9 @@
 
 What a response can cost at most is kept aside from the moment it is asked for. Where all of it does not fit, the reply
 is capped at what does; where not even a short one would, it waits for the bill of what is under way, or for more to be
-leased, in the order in which they were asked for. When no turn at all could be answered any more, the talk ends.
+leased, in the order in which they were asked for. What is shared may be held by others, who give back what they do not
+need: a response that has waited for that in vain is refused, and the talk goes on. It ends when no turn at all could be
+answered any more, whatever others give back.
 """
 
 from __future__ import annotations
@@ -15,21 +17,23 @@ import msgspec
 from laconic import events as ev
 from laconic.actions import Action
 from laconic.affording import Affording
-from laconic.budget import shown
+from laconic.budget import Unit
 from laconic.gate import NUMBER_AT_MOST
 from laconic.items import Wire
 from laconic.leasing import Leasing
-from laconic.parting import End, Parting, refusal
+from laconic.parting import End, Parting, not_enough, refusal, used_up
 from laconic.under_way import Create, Kind, UnderWay
 from laconic.unheard import Unheard
+from laconic.worst_case import Spend
 
-__all__ = ["Asking"]
+__all__ = ["SHORT", "Asking"]
 
-_SHORT = 200
+SHORT = 200
 """Tokens of a reply worth making: seven seconds of sound."""
 _HELD_S, _TURN_S = 10.0, 60.0
 """How long a response may have to wait: one that is asked for, and the answer to a turn."""
 _HELD_AT_MOST = 8
+_AGAIN_S = 0.5
 
 
 class Asking:
@@ -54,11 +58,12 @@ class Asking:
         self._under_way, self._unheard = under_way, unheard
         self._ids, self._actions, self._send, self._end = ids, actions, send, end
         self._held: deque[Create] = deque()
+        self._again_at = 0.0  # to see whether others have given back what is missing
 
     @property
     def deadline(self) -> float | None:
         """When to `go_on`, whatever happens."""
-        return min((create.until for create in self._held), default=None)
+        return min(self._again_at, *(create.until for create in self._held)) if self._held else None
 
     def ask(self, raw: ev.Raw, now: float, kind: Kind) -> bool:
         """A response is wished for: send it, hold it, or refuse it. False if it was refused."""
@@ -70,8 +75,9 @@ class Asking:
             self._held = deque(held for held in self._held if held.kind != "turn")
         if not self._held and self._sent_if_paid(create, now):
             return True
-        if len(self._held) < _HELD_AT_MOST and (self._held or self.waits(now)):
+        if len(self._held) < _HELD_AT_MOST and (self._held or self._may_come(create, now)):
             self._held.append(create)
+            self._again_at = now + _AGAIN_S
             return True
         self._deny(create, now)
         return False
@@ -91,8 +97,9 @@ class Asking:
             create = self._held.popleft()
             if self._sent_if_paid(create, now):
                 continue
-            if create.until > now and self.waits(now):
+            if create.until > now and self._may_come(create, now):
                 self._held.appendleft(create)
+                self._again_at = now + _AGAIN_S
                 return
             self._deny(create, now)
 
@@ -103,7 +110,21 @@ class Asking:
 
     def waits(self, now: float) -> bool:
         """Whether there may be more soon: a response under way costs less than its worst, or a lease comes."""
-        return bool(self._under_way) or self._leasing.ask(self._can.worst, now) or self._can.untold
+        under_way = bool(self._under_way)
+        return under_way or self._leasing.ask(self._can.worst, now, urgent=True) or self._can.untold
+
+    def hopes(self, spend: Spend) -> bool:
+        """Whether others hold what is missing for this, and may give it back."""
+        return self._can.hopes(spend, self._parting.kept(self._can))
+
+    def _may_come(self, create: Create, now: float) -> bool:
+        """Whether it is worth while to hold it."""
+        return self.waits(now) or self.hopes(self._short(_own(create)))
+
+    def _short(self, own: Wire) -> Spend:
+        """What a reply worth making costs at most."""
+        cap = min(self._can.longest(own.get("max_output_tokens")), SHORT)
+        return self._can.spend(self._can.reads(own), cap, spoken=self._can.spoken(own))
 
     def _sent_if_paid(self, create: Create, now: float) -> bool:
         """Send it, capped if need be, and keep its worst case aside; False if even a short reply does not fit."""
@@ -116,7 +137,7 @@ class Asking:
         reads = self._can.reads(own, unheard_ms)
         room = self._can.room(reads, self._parting.kept(self._can), unheard_ms, spoken=spoken)
         if room < cap:
-            if room < min(cap, _SHORT):
+            if room < min(cap, SHORT):
                 return False
             cap = min(room, NUMBER_AT_MOST)
             event["response"] = own | {"max_output_tokens": cap}
@@ -142,16 +163,19 @@ class Asking:
 
     def _deny(self, create: Create, now: float) -> None:
         """It will not be: refuse it, and if no turn at all can be answered any more, end the talk."""
-        own: Wire = ev.wire(create.raw).get("response") or {}
-        kept = self._parting.kept(self._can)
-        plain = self._can.room(self._can.reads({}), kept, spoken=self._can.spoken({}))
-        unit = self._can.account.tightest
-        budget = shown(self._can.account.limit(unit), unit)
-        self._refuse(create, f"What is left of the budget of {budget} does not suffice for this response.")
-        short = min(self._can.longest(), _SHORT)
-        if plain < short and own.get("conversation") != "none" and not self.waits(now):
-            self._end(End(unit, f"The budget of {budget} is used up."), now)
+        own, kept, account = _own(create), self._parting.kept(self._can), self._can.account
+        wanted, plain = self._short(own), self._short({})
+        unit = (*self._can.lacking(wanted, kept), account.tightest)[0]
+        self._refuse(create, not_enough(account, unit, "this response", held=self.hopes(wanted)))
+        gone: list[Unit] = [unit for unit in self._can.lacking(plain, kept) if account.final(unit)]
+        if gone and own.get("conversation") != "none" and not self.waits(now):
+            self._end(used_up(account, gone[0]), now)
 
     def _refuse(self, create: Create, why: str) -> None:
         if create.kind == "app":
             self._actions.append(refusal(why, ev.read(create.raw).event_id, self._ids()))
+
+
+def _own(create: Create) -> Wire:
+    """Its settings of its own."""
+    return ev.wire(create.raw).get("response") or {}

@@ -24,23 +24,32 @@ class Leasing:
     def __init__(self, account: Account, actions: deque[Action], timeout_s: float) -> None:
         self._account, self._actions, self._timeout_s = account, actions, timeout_s
         self._until: dict[Unit, float] = {}
-        self._not_before: dict[Unit, float] = {}
+        self._answered: dict[Unit, tuple[float, bool]] = {}  # when, and whether there was any
 
     @property
     def deadline(self) -> float | None:
         return min(self._until.values(), default=None)
 
-    def ask(self, worst: Spend, now: float) -> bool:
+    def ask(self, worst: Spend, now: float, *, urgent: bool = False) -> bool:
         """Ask for more if less is left than there should be of responses that cost so much at worst, and there may be
-        more. True if an answer is still to come."""
+        more. True if an answer is still to come.
+
+        `urgent`: without it something cannot be. Then it is asked again sooner; and once more where there was said to
+        be no more, since a new day may have begun."""
         for unit in self._account.units:
-            if self._account.final(unit) or unit in self._until or self._not_before.get(unit, now) > now:
+            if unit in self._until or not self._may_ask(unit, now, urgent):
                 continue
             missing = self._missing(unit, worst)
             if missing > 0:
-                self._actions.append(Lease(unit, missing))
+                self._actions.append(Lease(unit, missing, urgent))
                 self._until[unit] = now + self._timeout_s
         return bool(self._until)
+
+    def _may_ask(self, unit: Unit, now: float, urgent: bool) -> bool:
+        if self._account.final(unit) and not (urgent and self._account.last(unit)):
+            return False
+        at, some = self._answered.get(unit, (float("-inf"), True))
+        return at + (_AGAIN_S if urgent or some else self._timeout_s) <= now
 
     def _missing(self, unit: Unit, worst: Spend) -> int:
         """How much more there should be of it: nothing as long as there is enough at hand."""
@@ -52,7 +61,11 @@ class Leasing:
     def answered(self, unit: Unit, amount: int, now: float) -> None:
         """So much was granted, perhaps nothing."""
         if self._until.pop(unit, None) is not None:
-            self._not_before[unit] = now + (_AGAIN_S if amount else self._timeout_s)
+            self._answered[unit] = now, amount > 0
+
+    def gave(self, unit: Unit, now: float) -> None:
+        """Some was given back: whoever needs it shall have it before we ask for it again."""
+        self._answered[unit] = now, False
 
     def expire(self, now: float) -> None:
         """No answer is an answer."""

@@ -19,10 +19,10 @@ from collections.abc import Callable
 import msgspec
 
 from laconic import events as ev
-from laconic.actions import Action
+from laconic.actions import Action, GiveBack
 from laconic.affording import Affording
 from laconic.asking import Asking
-from laconic.budget import Budget, Unit, shown
+from laconic.budget import Budget, Limit, Unit
 from laconic.conversation import Conversation
 from laconic.errors import BadInput
 from laconic.gate import Force, Gate
@@ -32,7 +32,7 @@ from laconic.laws import Laws
 from laconic.leasing import Leasing
 from laconic.meter import Meter, is_message
 from laconic.nearing import Nearing
-from laconic.parting import End, Parting, refusal
+from laconic.parting import End, Parting, not_enough, refusal
 from laconic.rates import RateTable
 from laconic.spending import Account
 from laconic.tokens import Tokens, generated_tokens
@@ -95,7 +95,7 @@ class Limiting:
             send=send, end=self._end,
         )  # fmt: skip
         self._nearing = Nearing(
-            self._can, self._gate, self._leasing, self._parting, self._asking, self._unheard, conversation, actions
+            self._can, self._gate, self._leasing, self._parting, self._asking, self._unheard, conversation, ids, actions
         )
         self._uninvited = 0
 
@@ -146,7 +146,9 @@ class Limiting:
                 rewritten = self._gate.rewrite(raw, event, now)
                 return raw if rewritten is None else _text(rewritten)
             case ev.InputAudioBufferAppend():
-                return raw if self.over is None else None
+                if self._nearing.deaf:  # nothing else may happen that shows whether others have given back
+                    self._look(now)
+                return raw if self.over is None and not self._nearing.deaf else None
             case ev.InputAudioBufferCommit():
                 spend = self._can.hearing(self._conversation.input.uncommitted_ms)
             case ev.ConversationItemCreate(item=item) if is_message(item):
@@ -158,10 +160,11 @@ class Limiting:
                 return self._tell(f"The message cannot be read: {reason}", None, "invalid_value")
             case _:
                 return raw
-        if self.over is None and self._can.affords(spend, self._parting.kept(self._can)):
+        kept = self._parting.kept(self._can)
+        if self.over is None and self._can.affords(spend, kept):
             return raw
-        unit = self.account.tightest
-        why = f"What is left of the budget of {shown(self.account.limit(unit), unit)} does not suffice for this."
+        unit = (*self._can.lacking(spend, kept), self.account.tightest)[0]
+        why = not_enough(self.account, unit, "this", held=self._can.hopes(spend, kept))
         self._tell(self.over or why, event.event_id)
         return None
 
@@ -262,11 +265,20 @@ class Limiting:
 
     # --- what becomes of it ----------------------------------------------------------------------------------
 
-    def leased(self, unit: Unit, amount: int, now: float, *, last: bool = False) -> None:
-        """So much more of what is shared may be used; `last`: there will never be more than this."""
-        self.account.leased(unit, amount, last=last)
+    def leased(self, unit: Unit, amount: int, now: float, *, last: bool = False, of: Limit | None = None) -> None:
+        """So much more of what is shared may be used; `last`: there is no more than this; `of`: the whole of it."""
+        self.account.leased(unit, amount, last=last, of=of)
         self._leasing.answered(unit, amount, now)
         self._go_on(now)
+
+    def pressed(self, unit: Unit, now: float) -> None:
+        """Others are in need of this, and there is no more of it than what sessions hold."""
+        spare = self._nearing.spare(unit, now) if self.over is None and unit != "ms" else 0
+        if spare:
+            self.account.gave(unit, spare)
+            self._leasing.gave(unit, now)
+            self._actions.append(GiveBack(unit, spare))
+            self._go_on(now)
 
     def tick(self, now: float) -> None:
         """The deadline passed."""

@@ -2,24 +2,26 @@
 
 As long as three worst cases are left nothing is done. With less the longest replies become shorter, and where that is
 not enough the gate is closed (gate.py), so that no response starts which could not be paid for. Of what is shared with
-others more is asked for in good time. The talk ends when its time is up, when what is said could no longer even be
-written down, and where a service has no gate, before it could start what is too dear.
+others more is asked for in good time, and half of what can be spared is given back when they are in need. The talk ends
+when its time is up, when what is said could no longer even be written down, and where a service has no gate, before it
+could start what is too dear. Where others hold what is missing it is only deaf until they give it back.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
 
 from laconic.actions import Action, BudgetWarned, ToService
 from laconic.affording import Affording
-from laconic.asking import Asking
+from laconic.asking import SHORT, Asking
 from laconic.budget import Unit, shown
 from laconic.conversation import Conversation
 from laconic.gate import NUMBER_AT_MOST, Force, Gate
 from laconic.leasing import Leasing
-from laconic.parting import End, Parting
+from laconic.parting import End, Parting, not_enough, refusal, used_up
 from laconic.tokens import Tokens
 from laconic.unheard import Unheard
 from laconic.worst_case import Spend
@@ -42,12 +44,16 @@ class Nearing:
         asking: Asking,
         unheard: Unheard,
         conversation: Conversation,
+        ids: Callable[[], str],
         actions: deque[Action],
     ) -> None:
         self._can, self._account, self._conversation = can, can.account, conversation
         self._gate, self._leasing, self._parting, self._asking = gate, leasing, parting, asking
         self._unheard, self._actions = unheard, actions
+        self._ids = ids
         self._warned = False
+        self.deaf = False
+        """Nothing of the app's sound may pass until others have given back what they hold."""
 
     def look(self, now: float) -> End | None:
         """See how much is left, and do what is due. Why the talk has to end, if it has."""
@@ -69,13 +75,40 @@ class Nearing:
         if not self._can.covers(_FAR + 2, reads, number, kept, unheard_ms):
             self._leasing.ask(self._can.worst, now)
         ungated = self._gate.refused and self._gate.answers and not self._can.covers(2, reads, number, kept, unheard_ms)
-        ungated = ungated and not self._asking.waits(now)
         # Speech goes on being written down, whether or not it can be answered.
-        hearing = self._can.hearing(self._conversation.input.entering_ms + unheard_ms) != Spend()
+        hearing = self._can.hearing(self._conversation.input.entering_ms + unheard_ms)
         room = self._can.room(reads, kept, unheard_ms, spoken=self._can.spoken({}))
-        if ungated or (hearing and room < 0 and not self._asking.waits(now)):
-            return End(unit, f"The budget of {shown(self._account.limit(unit), unit)} is used up.")
-        return None
+        if not ungated and (room >= 0 or not (self.deaf or hearing != Spend())):
+            self.deaf = False
+            return None
+        if not self.deaf and self._asking.waits(now):
+            return None
+        worst = self._can.spend(reads, number if ungated else 0, spoken=self._can.spoken({})) + hearing
+        return self._nothing_left(worst + worst if ungated else worst, kept, now)
+
+    def _nothing_left(self, spend: Spend, kept: Spend, now: float) -> End | None:
+        """So much would be needed, and is not there: the end, unless others hold it."""
+        if self._can.hopes(spend, kept):
+            if not self.deaf:
+                unit = self._can.lacking(spend, kept)[0]
+                self._actions.append(refusal(not_enough(self._account, unit, "", held=True), None, self._ids()))
+            self.deaf = True
+        if self.deaf and (self._asking.waits(now) or self._can.hopes(spend, kept)):
+            return None
+        unit = (*self._can.lacking(spend, kept), self._account.tightest)[0]
+        return used_up(self._account, unit)
+
+    def spare(self, unit: Unit, now: float) -> int:
+        """What of this can be given to others who are in need of it: half of what is not kept for what may happen next,
+        or all of it where half is too little for a reply."""
+        unheard_ms = self._unheard.ms(now)
+        reads, keep = self._can.reads({}, unheard_ms), self._parting.kept(self._can)
+        keep += self._can.hearing(self._conversation.input.entering_ms + unheard_ms)
+        if self._gate.answers and not self._gate.force.closed:  # the service may begin whenever it likes
+            keep += self._can.worst + self._can.worst
+        spare = self._account.unspent(unit) - keep.of(unit)
+        short = self._can.spend(reads, SHORT, spoken=self._can.spoken({})).of(unit)
+        return max(0, spare if spare < 2 * short else spare // 2)
 
     def put_in_force(self, force: Force, now: float) -> None:
         """See to it that this of the session's settings is ours."""

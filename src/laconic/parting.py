@@ -24,7 +24,7 @@ from laconic.spending import Account
 from laconic.tokens import text_tokens
 from laconic.worst_case import Spend
 
-__all__ = ["End", "Parting", "goodbye", "refusal"]
+__all__ = ["End", "Parting", "goodbye", "not_enough", "refusal", "used_up"]
 
 _REPLY_S = 60.0
 """How long a reply under way is waited for."""
@@ -58,6 +58,20 @@ def goodbye(words: str) -> Wire:
         "tool_choice": "none",
         "max_output_tokens": min(300, 10 * text_tokens(words) + 30),
     }
+
+
+def used_up(account: Account, unit: Unit) -> End:
+    """There is no more of this unit, for a reply or for anything."""
+    if account.untouched(unit):
+        return End(unit, f"The {account.named(unit)} does not suffice for one reply.")
+    return End(unit, f"The {account.named(unit)} is used up.")
+
+
+def not_enough(account: Account, unit: Unit, what: str, *, held: bool) -> str:
+    """Why `what` is refused. `held`: others hold what is missing, and may give it back."""
+    if held:
+        return f"What is left of the {account.named(unit)} is held by other sessions; try again in a moment."
+    return f"What is left of the {account.named(unit)} does not suffice for {what}."
 
 
 def refusal(why: str, event_id: str | None, own_id: str, code: str = _CODE) -> ToApp:

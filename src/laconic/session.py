@@ -30,6 +30,7 @@ from laconic.actions import (
     EditFailed,
     Forgot,
     GhostTurn,
+    GiveBack,
     Hangup,
     Lease,
     MemoryTold,
@@ -41,7 +42,7 @@ from laconic.actions import (
     Unsupported,
 )
 from laconic.asides import Asides
-from laconic.budget import Budget, Unit
+from laconic.budget import Budget, Limit, Unit
 from laconic.budget import budget as read_budget
 from laconic.conversation import Conversation
 from laconic.counting import Counting
@@ -74,6 +75,7 @@ __all__ = [
     "EditFailed",
     "Forgot",
     "GhostTurn",
+    "GiveBack",
     "Hangup",
     "Lease",
     "MemoryTold",
@@ -310,9 +312,15 @@ class Session:
                 self._pass_on(*message, now)
         self._edit(now)
 
-    def leased(self, unit: Unit, amount: int, now: float, *, last: bool = False) -> None:
-        """So much more may be used of what is shared with others; `last`: there will never be more than this."""
-        self._limiting.leased(unit, amount, now, last=last)
+    def leased(self, unit: Unit, amount: int, now: float, *, last: bool = False, of: Limit | None = None) -> None:
+        """So much more may be used of what is shared with others; `last`: there is no more than this; `of`: the limit
+        that it is a part of, for those who are told that it is used up."""
+        self._limiting.leased(unit, amount, now, last=last, of=of)
+        self._edit(now)
+
+    def pressed(self, unit: Unit, now: float) -> None:
+        """Others are in need of what is shared: give back what can be spared (`GiveBack`)."""
+        self._limiting.pressed(unit, now)
         self._edit(now)
 
     def heard(self, item_id: str, ms: int, now: float, *, stopped: bool = False, content_index: int = 0) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from laconic.budget import Limit, Unit
+from laconic.budget import Limit, Unit, shown
 from laconic.meter import Meter
 from laconic.worst_case import Spend
 
@@ -23,6 +23,7 @@ class Account:
         self._limits: dict[Unit, int] = {limit.unit: limit.amount for limit in limits}
         self._granted: dict[Unit, int] = dict.fromkeys(shared, 0)
         self._last: set[Unit] = set()
+        self._of: dict[Unit, Limit] = {}
         self._meter = meter
         self._began: float | None = None
         self._ms = self._tokens = 0
@@ -45,6 +46,28 @@ class Account:
     def final(self, unit: Unit) -> bool:
         """Whether that limit will not be raised by leasing more."""
         return unit not in self._granted or unit in self._last or self.limit(unit) == self._limits.get(unit)
+
+    def last(self, unit: Unit) -> bool:
+        """Whether that is so only because the last lease was said to be all there is, for now."""
+        return unit in self._last and self.limit(unit) != self._limits.get(unit)
+
+    def untouched(self, unit: Unit) -> bool:
+        """Whether all that there is, for whomever, is there and nothing of it was ever spent."""
+        whole = self._of[unit].amount if self._leased_only(unit) and unit in self._of else self._limits.get(unit)
+        return not self.spent(unit) and self.limit(unit) == whole
+
+    def named(self, unit: Unit) -> str:
+        """The budget that bounds this unit, for a human: `budget of $2.00`, `shared budget of $20/day`."""
+        if not self._leased_only(unit):
+            return f"budget of {shown(self.limit(unit), unit)}"
+        return f"shared budget of {self._of[unit]}" if unit in self._of else "shared budget"
+
+    def _leased_only(self, unit: Unit) -> bool:
+        return unit in self._granted and self.limit(unit) != self._limits.get(unit)
+
+    def unspent(self, unit: Unit) -> int:
+        """What was leased and is neither spent nor spoken for."""
+        return self._granted.get(unit, 0) - self.spent(unit) - self._spoken_for.of(unit)
 
     def spent(self, unit: Unit) -> int:
         if unit == "nanodollars":
@@ -105,8 +128,14 @@ class Account:
         """Something was used that nobody reported, or that has no price."""
         self._estimated += spend
 
-    def leased(self, unit: Unit, amount: int, *, last: bool) -> None:
-        """More of what is shared may be used; `last`: and there will never be more than this."""
+    def leased(self, unit: Unit, amount: int, *, last: bool, of: Limit | None = None) -> None:
+        """More of what is shared may be used; `last`: this is all there is, as long as nobody says otherwise; `of`: the
+        whole that it is a part of."""
         self._granted[unit] = self._granted.get(unit, 0) + amount
-        if last:
-            self._last.add(unit)
+        (self._last.add if last else self._last.discard)(unit)
+        if of is not None:
+            self._of[unit] = of
+
+    def gave(self, unit: Unit, amount: int) -> None:
+        """So much of what was leased is others' again."""
+        self._granted[unit] -= amount

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from laconic import events as ev
-from laconic.budget import Unit
+from laconic.budget import Limit, Unit
 from laconic.laws import Laws
 from laconic.usage import TranscriptionUsage, Usage
 
@@ -51,6 +51,8 @@ class Unlimited:
 
     def follow(self, event: ev.Event, now: float) -> None: ...
 
-    def leased(self, unit: Unit, amount: int, now: float, *, last: bool = False) -> None: ...
+    def leased(self, unit: Unit, amount: int, now: float, *, last: bool = False, of: Limit | None = None) -> None: ...
+
+    def pressed(self, unit: Unit, now: float) -> None: ...
 
     def tick(self, now: float) -> None: ...

@@ -285,6 +285,7 @@ async def test_a_used_up_budget_is_told_as_services_do(tmp_path: Path) -> None:
         key, secret = await office.keys.create("ann", budgets=limits("10 tokens/day"))
         share = await office.limits.open("other", key)
         await share.lease("tokens", 10)
+        await share.close(lost={"tokens": 10})
         admission = Admission(office.keys, Secrets(b"x" * 32))
         async with to_stand_in(admission=admission, office=office) as (door, _):
             async with door.connect(additional_headers={"Authorization": f"Bearer {secret}"}) as ws:

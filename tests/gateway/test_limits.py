@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 import pytest
 from bookkeeping import NOON, Watch, reply
 
+from laconic.budget import Limit
 from laconic.budget import limits as read_limits
 from laconic.errors import Refused, Unreachable
 from laconic.gateway.books import Row
 from laconic.gateway.database import Database, Transaction
 from laconic.gateway.keys import Key
 from laconic.gateway.ledger import Ledger
-from laconic.gateway.limits import Limits
+from laconic.gateway.limits import Limits, Share
 from laconic.gateway.rows import Spent
 
 ONE = 64_000  # what one generated token costs, in nano-dollars
@@ -74,11 +75,87 @@ async def test_leases_of_all_sessions_together_stay_within_the_budget(limits: Li
 async def test_what_a_session_gives_back_the_next_can_have(limits: Limits) -> None:
     one = await limits.open("s1", key("$3"))
     await one.lease("nanodollars", 3 * DOLLAR)
-    with pytest.raises(Refused, match=r"the budget of key it, \$3, is used up, part of it held by sessions"):
-        await limits.open("s2", key("$3"))
-    await one.close()
     two = await limits.open("s2", key("$3"))
+    assert await two.lease("nanodollars", 3 * DOLLAR) == (0, False)
+    await one.close()
     assert await two.lease("nanodollars", 3 * DOLLAR) == (3 * DOLLAR, False)
+
+
+async def test_minutes_that_others_hold_are_passing_so_nobody_is_let_in_to_wait_for_them(limits: Limits) -> None:
+    one = await limits.open("s1", key("3 min"))
+    await one.lease("ms", 3 * 60_000)
+    with pytest.raises(Refused, match=r"the budget of key it, 3 min, is used up, part of it held by sessions"):
+        await limits.open("s2", key("3 min"))
+
+
+def pressed(share: Share) -> list[str]:
+    """The units this session is asked to give back some of."""
+    heard: list[str] = []
+    share.heed(heard.append)
+    return heard
+
+
+async def test_who_gets_nothing_of_what_it_needs_has_others_asked_to_give_some_back(
+    database: Database, limits: Limits, watch: Watch
+) -> None:
+    """In the same gateway at once, in others when they renew; but not those who have no part in it."""
+    elsewhere = Limits(database, watch, lease_s=60)
+    it, theirs = key("$3", "$2"), key("$3", name="other")
+    ann, bob = await limits.open("s1", it, "ann"), await limits.open("s2", it, "bob")
+    far, stranger = await elsewhere.open("s3", it, "ann"), await limits.open("s4", theirs)
+    asked = [pressed(share) for share in (ann, bob, far, stranger)]
+    assert await ann.lease("nanodollars", DOLLAR) == (DOLLAR, False)
+    assert await far.lease("nanodollars", DOLLAR) == (DOLLAR, False)
+    new = await limits.open("s5", it, "ann")
+    assert await new.lease("nanodollars", DOLLAR) == (0, False)
+    assert asked == [[], [], [], []], "nothing waits for it"
+    assert await new.lease("nanodollars", DOLLAR, urgent=True) == (0, False)
+    assert asked == [["nanodollars"], [], [], []]
+    await limits.renew()
+    await elsewhere.renew()
+    await elsewhere.renew()
+    assert asked == [["nanodollars"], [], ["nanodollars"], []], "once"
+    await ann.give_back("nanodollars", DOLLAR // 2)
+    assert await new.lease("nanodollars", DOLLAR, urgent=True) == (DOLLAR // 2, False)
+    assert asked[0] == ["nanodollars"], "there was some"
+    assert new.tightest("nanodollars") == Limit("nanodollars", 2 * DOLLAR)
+    assert new.tightest("tokens") is None
+
+
+async def test_of_a_budget_of_the_key_everybody_is_asked(database: Database, limits: Limits, watch: Watch) -> None:
+    elsewhere = Limits(database, watch, lease_s=60)
+    it = key("5000 tokens", "9000 tokens")
+    near, far = await limits.open("s1", it, "ann"), await elsewhere.open("s2", it, "bob")
+    asked = [pressed(share) for share in (near, far)]
+    await near.lease("tokens", 2_000)
+    await far.lease("tokens", 3_000)
+    nobody_listens = await limits.open("s3", it, "eve")
+    await nobody_listens.lease("tokens", 1)
+    new = await limits.open("s4", it, "joe")
+    assert await new.lease("tokens", 1, urgent=True) == (0, False)
+    await elsewhere.renew()
+    assert asked == [["tokens"], ["tokens"]]
+    await far.give_back("tokens", 9_000)
+    assert await new.lease("tokens", 4_000, urgent=True) == (3_000, False)
+
+
+async def test_who_has_all_there_is_asks_nobody(limits: Limits) -> None:
+    it = key("$1")
+    one, other = await limits.open("s1", it), await limits.open("s2", it)
+    asked = pressed(other)
+    assert await one.lease("nanodollars", DOLLAR) == (DOLLAR, False)
+    assert await one.lease("nanodollars", 1, urgent=True) == (0, True)
+    assert asked == []
+
+
+async def test_a_last_lease_is_the_last_of_its_day(limits: Limits, ledger: Ledger, watch: Watch) -> None:
+    it = key("1000 tokens/day")
+    watch.now = datetime(2026, 11, 22, 23, 59, 30, tzinfo=UTC)
+    share = await limits.open("s1", it)
+    assert await share.lease("tokens", 5_000) == (1_000, True)
+    await ledger.write([reply("s1", "a", watch.now, tokens=900, key=it.id)])
+    watch.passes(seconds=40)
+    assert await share.lease("tokens", 5_000) == (900, True), "a hundred of yesterday's are held, and no row says when"
 
 
 async def test_a_row_turns_lease_into_spending(limits: Limits, ledger: Ledger) -> None:
@@ -141,6 +218,7 @@ async def test_every_budget_that_binds_is_asked(limits: Limits, ledger: Ledger) 
     assert await other.lease("nanodollars", DOLLAR) == (DOLLAR, False)
     third = await limits.open("s3", replace(it, user_budgets=()))
     assert await third.lease("nanodollars", 7 * DOLLAR) == (3 * DOLLAR, False)
+    await ledger.write([reply("s1", "a", tokens=DOLLAR // ONE, key=it.id, user="ann")])
     with pytest.raises(Refused, match=r"of user ann of key it, \$1, is used up"):
         await limits.open("s4", replace(it, budgets=()), "ann")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from bookkeeping import Watch
 
 from laconic.actions import Charged, Notice
-from laconic.budget import Budget, Unit, limits
+from laconic.budget import Budget, Limit, Unit, limits
 from laconic.client.summaries import Writer
 from laconic.client.summarise import Summary
 from laconic.errors import Unreachable
@@ -102,15 +103,28 @@ class Purse:
     def __init__(self, *gifts: tuple[int, bool] | Unreachable) -> None:
         self.gifts = list(gifts)
         self.asked: list[tuple[str, int]] = []
+        self.given: list[tuple[str, int]] = []
+        self.broken = False
         self.closed = 0
         self.lost: Mapping[str, int] | None = None
 
-    async def lease(self, unit: str, amount: int) -> tuple[int, bool]:
+    async def lease(self, unit: Unit, amount: int, *, urgent: bool = False) -> tuple[int, bool]:
         self.asked.append((unit, amount))
         gift = self.gifts.pop(0) if self.gifts else (0, True)
         if isinstance(gift, Unreachable):
             raise gift
         return gift
+
+    async def give_back(self, unit: Unit, amount: int) -> None:
+        self.given.append((unit, amount))
+        if self.broken:
+            raise Unreachable("the database does not answer")
+
+    def tightest(self, unit: Unit) -> Limit | None:
+        return Limit(unit, 5 * 10**9, "day")
+
+    def heed(self, pressed: Callable[[Unit], None]) -> None:
+        self.press = pressed
 
     async def close(self, *, lost: Mapping[str, int] | None = None) -> None:
         self.closed += 1
@@ -400,6 +414,34 @@ async def test_what_is_shared_is_asked_for_and_then_used() -> None:
     await sitting.end()
 
 
+@pytest.mark.parametrize("broken", [False, True])
+async def test_who_is_pressed_gives_back_what_it_can_spare(broken: bool) -> None:
+    """Where that cannot be written down it stays held, and the session goes on."""
+    purse = Purse((10**9, False))
+    purse.broken = broken
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
+    await until(lambda: purse.asked and sitting.session.deadline is None)
+    purse.press("nanodollars")
+    await until(lambda: purse.given)
+    [(unit, amount)] = purse.given
+    assert unit == "nanodollars"
+    assert 4 * 10**8 < amount < 5 * 10**8
+    sitting.exchange(1)
+    await until(lambda: "response.done" in sitting.app.names)
+    await sitting.end()
+
+
+async def test_who_gets_nothing_is_told_of_which_budget() -> None:
+    sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=Purse((0, True)))
+    await until(lambda: sitting.app.sent)
+    sitting.app.says({"type": "response.create"})
+    await until(lambda: sitting.app.names.count("error") == 2)
+    told = [event["error"]["message"] for event in sitting.app.sent if event["type"] == "error"]
+    assert told[0] == "What is left of the shared budget of $5/day does not suffice for this response."
+    assert told[1] == "The shared budget of $5/day is used up."
+    await sitting.end()
+
+
 async def test_where_nothing_is_left_nothing_is_sent() -> None:
     purse = Purse((0, True))
     sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
@@ -447,7 +489,7 @@ async def test_a_database_that_does_not_answer_is_a_no() -> None:
 
 
 async def test_a_lease_that_breaks_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(unit: str, amount: int) -> tuple[int, bool]:
+    async def broken(unit: Unit, amount: int, *, urgent: bool = False) -> tuple[int, bool]:
         raise KeyError(unit)
 
     purse = Purse()
@@ -697,6 +739,43 @@ async def test_a_reply_in_which_the_gateway_dies_is_paid_for_in_full(tmp_path: P
         assert standing.held == 0
         sitting.run.cancel()
         await asyncio.gather(sitting.run, return_exceptions=True)
+
+
+async def test_of_two_sessions_of_one_user_both_may_speak_while_there_is_something_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first holds all there is, and does nothing; what the second needs it gives back."""
+    monkeypatch.setattr("laconic.leasing._AGAIN_S", 0.01)
+    monkeypatch.setattr("laconic.asking._AGAIN_S", 0.01)
+    async with open_database(f"sqlite:///{tmp_path / 'ledger.db'}") as database:
+        key, _ = await Keys(database).create("it", user_budgets=limits("$0.20/day"))
+        gateway, ledger = Limits(database), Ledger(database)
+
+        async def sits(name: str) -> Sitting:
+            share, entry = await gateway.open(name, key, "ann"), Entry(name, "default", "gpt-realtime", key=key.id)
+            return Sitting(
+                budget=Budget(shared=share.units), allowance=share, books=ledger, entry=replace(entry, user="ann")
+            )
+
+        async def held() -> int:
+            (standing,) = await gateway.standings(key, "ann")
+            return standing.held
+
+        first = await sits("sess_1")
+        async with asyncio.timeout(5):
+            while not await held():  # noqa: ASYNC110 - nobody tells us
+                await asyncio.sleep(0.005)
+        second = await sits("sess_2")
+        for sitting in (second, first, second):
+            number = sitting.service.names.count("response.create") + 1
+            sitting.app.says({"type": "response.create", "response": {"output_modalities": ["text"]}})
+            await until(lambda: sitting.service.names.count("response.create") == number)  # noqa: B023 - at once
+            sitting.exchange(number)
+            await until(lambda: sitting.app.names.count("response.done") == number)  # noqa: B023 - at once
+        for sitting in (first, second):
+            assert "error" not in sitting.app.names
+            await sitting.end()
+        assert await held() == 0
 
 
 async def test_what_was_reported_is_not_taken_twice() -> None:

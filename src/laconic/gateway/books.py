@@ -6,12 +6,12 @@ what stands in their place where nothing is configured: nothing is kept, and eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from laconic.budget import Unit
+from laconic.budget import Limit, Unit
 from laconic.meter import Charge
 
 __all__ = ["NO_BOOKS", "UNLIMITED", "Allowance", "Books", "Row", "Unlimited"]
@@ -73,8 +73,21 @@ class Allowance(Protocol):
         """Whether what was leased may still be used; if not, others may have it by now."""
         ...
 
-    async def lease(self, unit: str, amount: int) -> tuple[int, bool]:
-        """So much more may be used, and whether there is no more than that."""
+    async def lease(self, unit: Unit, amount: int, *, urgent: bool = False) -> tuple[int, bool]:
+        """So much more may be used, and whether there is no more than that. `urgent`: if there is none, those who hold
+        it are asked to give some back."""
+        ...
+
+    async def give_back(self, unit: Unit, amount: int) -> None:
+        """So much of what was leased is not used any more."""
+        ...
+
+    def tightest(self, unit: Unit) -> Limit | None:
+        """The limit of which least was left at the last lease; None: nobody limits this, or there was none yet."""
+        ...
+
+    def heed(self, pressed: Callable[[Unit], None]) -> None:
+        """Tell `pressed` when others are in need of a unit and there is no more of it than what sessions hold."""
         ...
 
     async def close(self, *, lost: Mapping[str, int] | None = None) -> None:
@@ -94,8 +107,15 @@ class Unlimited:
     units: frozenset[Unit] = frozenset()
     live = True
 
-    async def lease(self, unit: str, amount: int) -> tuple[int, bool]:
+    async def lease(self, unit: Unit, amount: int, *, urgent: bool = False) -> tuple[int, bool]:
         return amount, False
+
+    async def give_back(self, unit: Unit, amount: int) -> None: ...
+
+    def tightest(self, unit: Unit) -> Limit | None:
+        return None
+
+    def heed(self, pressed: Callable[[Unit], None]) -> None: ...
 
     async def close(self, *, lost: Mapping[str, int] | None = None) -> None: ...
 

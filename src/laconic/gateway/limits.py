@@ -6,6 +6,11 @@ its period have used, less what is leased. Whoever leases, settles or collects f
 gateways never see the same dollar free. A session spends only what it has leased; a row turns lease into spending in
 the transaction that writes it. So the sum never passes the budget, at any moment, however many sessions there are.
 
+A lease is more than the next reply needs, and where a budget nears its end a session at rest may hold all that is left
+of it. So when a session cannot go on and gets nothing, those that hold what it needs are pressed: each gives back half
+of what it can spare, again and again if need be. Sessions of the same gateway are told at once, those of others when
+they renew.
+
 A lease lasts as long as its gateway renews it (every LEASE_S / 3 seconds). When a gateway dies, its leases expire, and
 whoever needs the key next collects them. What of it was spent? Rows are written before their responses are passed on,
 so every finished response has its row, but others may have been under way, and nobody is left to ask which. All that
@@ -76,6 +81,8 @@ class Share:
         self.until: datetime | None = None
         """When the lease ends unless it is renewed; None: nobody limits this session."""
         self._lost: Mapping[str, int] = {}
+        self._tightest: dict[str, Limit] = {}
+        self._pressed: Callable[[Unit], None] | None = None
 
     @property
     def live(self) -> bool:
@@ -87,14 +94,36 @@ class Share:
         """The units somebody limits; there is no need to lease others."""
         return frozenset(pool.limit.unit for pool in self.pools)
 
-    async def lease(self, unit: str, amount: int) -> tuple[int, bool]:
+    async def lease(self, unit: Unit, amount: int, *, urgent: bool = False) -> tuple[int, bool]:
         """Take up to `amount` more of `unit`: how much was had of it, and whether there will be no more than that.
 
         Where other sessions hold what is missing they may yet give some back: then that is False, and asking again is
         worth while. 0 and True also when the lease was collected because this gateway was thought dead. Of a unit
-        nobody limits everything is granted.
+        nobody limits everything is granted. `urgent`: where nothing is had others are asked to give some back.
         """
-        return await self._limits.grant(self, unit, amount)
+        return await self._limits.grant(self, unit, amount, urgent=urgent)
+
+    async def give_back(self, unit: Unit, amount: int) -> None:
+        """So much of what was leased is not used, and will not be: others may have it."""
+        await self._limits.take_back(self, unit, amount)
+
+    def tightest(self, unit: Unit) -> Limit | None:
+        """The limit of which least was left at the last lease."""
+        return self._tightest.get(unit)
+
+    def found(self, standings: Iterable[Standing]) -> None:
+        """So its budgets stood at the last lease."""
+        tightest = min(standings, key=lambda standing: standing.left)
+        self._tightest[tightest.pool.limit.unit] = tightest.pool.limit
+
+    def heed(self, pressed: Callable[[Unit], None]) -> None:
+        """Tell `pressed` when sessions are in need of a unit of which there is no more than what others hold."""
+        self._pressed = pressed
+
+    def press(self, unit: Unit) -> None:
+        """Somebody is in need."""
+        if self._pressed is not None:
+            self._pressed(unit)
 
     async def close(self, *, lost: Mapping[str, int] | None = None) -> None:
         """Give back what is left. After the session's last row was written.
@@ -137,7 +166,9 @@ class Limits:
         async with self._database.writing(key_lock(key.id)) as transaction:
             await _collect(transaction, now, key.id)
             for standing in [await _standing(transaction, pool, now) for pool in pools]:
-                if standing.left <= 0:
+                # What others hold they may give back; but time that is held is passing.
+                rest = standing.left if standing.pool.limit.unit == "ms" else standing.pool.limit.amount - standing.used
+                if rest <= 0:
                     raise _used_up(standing, key)
             await transaction.fetch(
                 "INSERT INTO laconic_leases (session, gateway, key_id, user_label, nanodollars, tokens, ms, renewed,"
@@ -153,12 +184,12 @@ class Limits:
         self._open[session] = share
         return share
 
-    async def grant(self, share: Share, unit: str, amount: int) -> tuple[int, bool]:
+    async def grant(self, share: Share, unit: Unit, amount: int, *, urgent: bool) -> tuple[int, bool]:
         """See `Share.lease`."""
         binding = [pool for pool in share.pools if pool.limit.unit == unit]
         if not binding or amount <= 0:
             return max(amount, 0), False
-        now = self._clock()
+        now, in_need = self._clock(), list[Pool]()
         async with self._database.writing(key_lock(binding[0].key)) as transaction:
             await _collect(transaction, now, binding[0].key)
             own = await transaction.fetch(f"SELECT {unit} FROM laconic_leases WHERE session = ?1", share.session)
@@ -168,6 +199,9 @@ class Limits:
             standings = [await _standing(transaction, pool, now) for pool in binding]
             granted = max(0, min(amount, *(standing.left for standing in standings)))
             last = any(standing.left < amount and standing.held == own[0][0] for standing in standings)
+            if urgent and not granted and not last:
+                in_need = [standing.pool for standing in standings if standing.left <= 0]
+                await self._press_others(transaction, in_need)
             await transaction.fetch(
                 f"UPDATE laconic_leases SET {unit} = {unit} + ?2, renewed = ?3, expires = ?4 WHERE session = ?1",
                 share.session,
@@ -176,7 +210,31 @@ class Limits:
                 as_text(now + self._lease),
             )
         share.until = now + self._lease
+        share.found(standings)
+        for other in list(self._open.values()):
+            if other is not share and any(pool in other.pools for pool in in_need):
+                other.press(unit)
         return granted, last
+
+    async def _press_others(self, transaction: Transaction, pools: Iterable[Pool]) -> None:
+        """Leave word for the sessions of other gateways that hold something of these budgets."""
+        for pool in pools:
+            of_user = " AND user_label = ?4" if pool.user else ""
+            unit = pool.limit.unit
+            await transaction.fetch(
+                f"UPDATE laconic_leases SET pressed = ?1 WHERE key_id = ?2 AND gateway <> ?3 AND {unit} > 0{of_user}",
+                *(unit, pool.key, self._gateway, *((pool.user,) if pool.user else ())),
+            )
+
+    async def take_back(self, share: Share, unit: Unit, amount: int) -> None:
+        """See `Share.give_back`."""
+        async with self._database.writing(key_lock(share.pools[0].key)) as transaction:
+            await transaction.fetch(
+                f"UPDATE laconic_leases SET {unit} = CASE WHEN {unit} > ?2 THEN {unit} - ?2 ELSE 0 END"
+                " WHERE session = ?1",
+                share.session,
+                amount,
+            )
 
     async def give_back(self, share: Share, lost: Mapping[str, int]) -> None:
         """See `Share.close`."""
@@ -199,22 +257,32 @@ class Limits:
         """
         now = self._clock()
         lost: set[str] = set()
+        pressed: dict[str, Unit] = {}
         for key in sorted({share.pools[0].key for share in self._open.values()}):
             async with self._database.writing(key_lock(key)) as transaction:
                 ours = {session for session, share in self._open.items() if share.pools[0].key == key}
                 renewed = await transaction.fetch(
                     "UPDATE laconic_leases SET renewed = ?3, expires = ?4 WHERE gateway = ?1 AND key_id = ?2"
-                    " RETURNING session",
+                    " RETURNING session, pressed",
                     self._gateway,
                     key,
                     as_text(now),
                     as_text(now + self._lease),
                 )
-            kept = {session for (session,) in renewed}
+                if word := {session: unit for session, unit in renewed if unit is not None}:
+                    pressed |= word
+                    await transaction.fetch(
+                        "UPDATE laconic_leases SET pressed = NULL WHERE gateway = ?1 AND key_id = ?2",
+                        self._gateway,
+                        key,
+                    )
+            kept = {session for session, _ in renewed}
             for session in kept & self._open.keys():
                 self._open[session].until = now + self._lease
             lost |= (ours & self._open.keys()) - kept
         await self._collect_all(now)
+        for session in pressed.keys() & self._open.keys():
+            self._open[session].press(pressed[session])
         return self._forget(lost)
 
     async def _collect_all(self, now: datetime) -> None:

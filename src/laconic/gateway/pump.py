@@ -22,7 +22,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from laconic.actions import Lease, Notice
+from laconic.actions import GiveBack, Lease, Notice
+from laconic.budget import Unit
 from laconic.client.summaries import Summaries, Writer
 from laconic.errors import LaconicError
 from laconic.events import Raw
@@ -125,6 +126,7 @@ class Pump:
         self._app, self._service, self._relay = app, service, relay
         self._books = books
         self._allowance = allowance
+        allowance.heed(self._pressed)
         self._leasing: set[asyncio.Task[None]] = set()
         self._given_back = "ms" in allowance.units  # time goes on for as long as the app stays
         self._bounds = bounds or Bounds()
@@ -297,8 +299,8 @@ class Pump:
             self._to_app.put(batch.to_app)
         for ask in () if self._settled is not None else batch.asks:  # nobody is left to remember anything
             self._summaries.ask(ask)
-        for lease in batch.leases:
-            task = asyncio.create_task(self._lease(lease), name="gateway: lease")
+        for shared in (*map(self._lease, batch.leases), *map(self._hand_back, batch.gives)):
+            task = asyncio.create_task(shared, name="gateway: lease")
             self._leasing.add(task)
             task.add_done_callback(self._leased)
         if batch.hangup is not None:
@@ -329,8 +331,18 @@ class Pump:
         """Ask for more of what is shared. No answer is a no, for a while."""
         granted, last = 0, False
         with suppress(LaconicError):  # the rows' writing fails too, and tells
-            granted, last = await self._allowance.lease(wanted.unit, wanted.amount)
-        self._relay.session.leased(wanted.unit, granted, self._now(), last=last)
+            granted, last = await self._allowance.lease(wanted.unit, wanted.amount, urgent=wanted.urgent)
+        limit = self._allowance.tightest(wanted.unit)
+        self._relay.session.leased(wanted.unit, granted, self._now(), last=last, of=limit)
+
+    async def _hand_back(self, given: GiveBack) -> None:
+        with suppress(LaconicError):  # it is given back when the session ends, or expires
+            await self._allowance.give_back(given.unit, given.amount)
+
+    def _pressed(self, unit: Unit) -> None:
+        """Others are in need of what is shared."""
+        self._relay.session.pressed(unit, self._now())
+        self._stirred.set()
 
     @property
     def _to_give_back(self) -> bool:

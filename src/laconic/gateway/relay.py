@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from laconic.actions import Action, Charged, Hangup, Lease, Notice, Summarise, ToApp, ToService, Transcribed
+from laconic.actions import Action, Charged, GiveBack, Hangup, Lease, Notice, Summarise, ToApp, ToService, Transcribed
 from laconic.dialects import Dialect
 from laconic.events import Error, InputAudioTranscriptionFailed, Raw, ResponseDone, wire
 from laconic.gateway.books import Row
@@ -60,6 +60,8 @@ class Batch:
     notices: list[Notice] = field(default_factory=list[Notice])
     leases: list[Lease] = field(default_factory=list[Lease])
     """To be asked for; the answer is the session's (`session.leased`)."""
+    gives: list[GiveBack] = field(default_factory=list[GiveBack])
+    """What others may have again."""
     hangup: Hangup | None = None
     """To be done when `to_app` has been sent."""
 
@@ -218,6 +220,8 @@ class Relay:
                     batch.asks.append(action)
                 case Lease():
                     batch.leases.append(action)
+                case GiveBack():
+                    batch.gives.append(action)
                 case Hangup():
                     batch.hangup = action
                 case Notice():
