@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from laconic import events as ev
-from laconic.actions import Hangup, Lease, MemoryTold, Notice, Summarise, ToApp, ToService
+from laconic.actions import GiveBack, Hangup, Lease, MemoryTold, Notice, Summarise, ToApp, ToService
 from laconic.client.summarise import Summary
 from laconic.dialects import dialect_of
 from laconic.errors import SummaryFailed
@@ -164,8 +164,10 @@ class Desk:
                     self.session.leased(unit, 0, self._now(), last=True)
                 case Hangup(code, reason):
                     self.hangup = code, reason
-                case _:
+                case Notice():
                     self._notices.append(action)
+                case GiveBack():  # nor has anybody else a share in it
+                    pass
 
     def _greet(self, raw: Raw) -> None:
         first = ev.read(raw)
