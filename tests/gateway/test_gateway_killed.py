@@ -113,7 +113,7 @@ async def hear(address: str, secret: str, seconds: float) -> float:
             if event["type"] == "response.done":
                 assert not heard, "so short a reply shows nothing"
                 await asyncio.sleep(0.3)  # whatever the gateway has to say to its database is said
-                await ask("and then? " * 200)
+                await ask("and then? " * 40)
             if event["type"] == "response.output_audio.delta":
                 heard += len(base64.b64decode(event["delta"]))
     return heard / 48_000
