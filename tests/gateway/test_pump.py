@@ -500,10 +500,12 @@ async def test_a_lease_that_breaks_ends_the_session(monkeypatch: pytest.MonkeyPa
     assert sitting.app.closed == (1011, "gateway error")
 
 
-async def test_nothing_is_begun_on_a_lease_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("units", [{"nanodollars"}, {"nanodollars", "ms"}])
+async def test_nothing_is_begun_on_a_lease_that_has_ended(units: set[Unit], monkeypatch: pytest.MonkeyPatch) -> None:
     """Others may have spent it by then, whoever was asleep."""
     monkeypatch.setattr("laconic.gateway.pump._SETTLE_S", 0.05)
     purse = Purse((10**9, False))
+    purse.units = frozenset(units)
     sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
     sitting.exchange(1)
     await until(lambda: "response.done" in sitting.app.names)

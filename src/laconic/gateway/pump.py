@@ -128,7 +128,7 @@ class Pump:
         self._allowance = allowance
         allowance.heed(self._pressed)
         self._leasing: set[asyncio.Task[None]] = set()
-        self._given_back = "ms" in allowance.units  # time goes on for as long as the app stays
+        self._given_back = False
         self._bounds = bounds or Bounds()
         self._now = now
         self._watch = watch
@@ -348,7 +348,8 @@ class Pump:
     def _to_give_back(self) -> bool:
         """Whether the budget has ended and what is left of the share is for others, however long the app stays."""
         done = self._relay.spent and not self._behind and not self._leasing and not self._summaries.busy
-        return done and not self._given_back
+        ticking = "ms" in self._allowance.units  # time goes on for as long as the app stays
+        return done and not ticking and not self._given_back
 
     async def _give_back(self) -> None:
         if self._to_give_back:
