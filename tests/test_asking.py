@@ -197,6 +197,63 @@ def test_what_others_hold_is_asked_for_again_as_long_as_something_waits_for_it()
     assert talk.session.over is None
 
 
+def waits_for_others(talk: Talk, seconds: float) -> None:
+    """Time passes in which others give nothing back."""
+    end = talk.now + seconds
+    while talk.now < end:
+        talk.wait(0.5)
+        for _ in talk.take(Lease):
+            talk.leased("nanodollars", 0)
+
+
+def test_turns_that_others_leases_keep_waiting_are_told_of_within_a_minute_of_the_first() -> None:
+    talk = Talk(SHARED, **CHEAP)
+    talk.leased("nanodollars", 0, of=Limit("nanodollars", 10**9, "day"))
+    talk.accept()
+    talk.speaks("u1")
+    waits_for_others(talk, 40)
+    talk.speaks("u2", 41_000)
+    waits_for_others(talk, 19)
+    assert talk.told() == []
+    waits_for_others(talk, 2)
+    [told] = talk.told()
+    assert (told["error"]["event_id"], told["error"]["code"]) == (None, "budget_exceeded")
+    assert told["error"]["message"] == (
+        "What is left of the shared budget of $1/day is held by other sessions; try again in a moment."
+    )
+    talk.speaks("u3", 62_000)
+    waits_for_others(talk, 30)
+    assert (talk.told(), talk.sent("response.create"), talk.session.over) == ([], [], None)
+    talk.leased("nanodollars", 300_000_000)
+    assert len(talk.sent("response.create")) == 1, "the last turn is answered"
+
+
+def test_what_waits_behind_a_turn_is_refused_when_its_own_time_is_up() -> None:
+    talk = Talk(SHARED, **CHEAP)
+    talk.leased("nanodollars", 0, of=Limit("nanodollars", 10**9, "day"))
+    talk.accept()
+    talk.speaks("u1")
+    talk.app("response.create", event_id="e1")
+    talk.wait(9.9)
+    assert talk.told() == []
+    talk.now = 10.0
+    talk.session.tick(talk.now)
+    assert (talk.session.deadline or 0.0) > talk.now, "or whoever drives the session would never come to rest"
+    talk.wait(1.0)
+    assert [told["error"]["event_id"] for told in talk.told()] == ["e1"]
+    talk.leased("nanodollars", 300_000_000)
+    assert len(talk.sent("response.create")) == 1, "the turn goes on waiting"
+
+
+def test_a_turn_with_which_the_talk_ends_is_told_of_by_the_end_alone() -> None:
+    talk = Talk(SHARED, **CHEAP)
+    talk.leased("nanodollars", 0, of=Limit("nanodollars", 10**9, "day"))
+    talk.accept()
+    talk.speaks("u1")
+    talk.leased("nanodollars", 0, last=True)
+    assert [told["error"]["message"] for told in talk.told()] == ["The shared budget of $1/day is used up."]
+
+
 def test_it_ends_when_others_hold_nothing_any_more() -> None:
     talk = Talk(SHARED, None)
     talk.leased("nanodollars", 0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 
@@ -71,8 +72,10 @@ class Asking:
         if self._parting.why is not None:
             self._refuse(create, self._parting.why)
             return False
-        if kind == "turn":  # it stands for the turns before it
-            self._held = deque(held for held in self._held if held.kind != "turn")
+        before = next((held for held in self._held if held.kind == "turn"), None)
+        if kind == "turn" and before is not None:  # it stands for the turns before it, and has no more time than they
+            self._held.remove(before)
+            create = replace(create, until=before.until)
         if not self._held and self._sent_if_paid(create, now):
             return True
         if len(self._held) < _HELD_AT_MOST and (self._held or self._may_come(create, now)):
@@ -92,7 +95,7 @@ class Asking:
         return self._sent_if_paid(Create(raw=raw, kind="goodbye", until=now), now)
 
     def go_on(self, now: float) -> None:
-        """Something was settled: what was held may fit now, or never will."""
+        """Something was settled, or it is late: what was held may fit now, or never will."""
         while self._held and self._parting.why is None:
             create = self._held.popleft()
             if self._sent_if_paid(create, now):
@@ -100,8 +103,11 @@ class Asking:
             if create.until > now and self._may_come(create, now):
                 self._held.appendleft(create)
                 self._again_at = now + _AGAIN_S
-                return
+                break
             self._deny(create, now)
+        while (late := next((held for held in self._held if held.until <= now), None)) is not None:  # behind the first
+            self._held.remove(late)
+            self._deny(late, now)
 
     def give_up(self, why: str) -> None:
         """Nothing that is held will be sent."""
@@ -166,10 +172,13 @@ class Asking:
         own, kept, account = _own(create), self._parting.kept(self._can), self._can.account
         wanted, plain = self._short(own), self._short({})
         unit = (*self._can.lacking(wanted, kept), account.tightest)[0]
-        self._refuse(create, not_enough(account, unit, "this response", held=self.hopes(wanted)))
+        why = not_enough(account, unit, "this response", held=self.hopes(wanted))
+        self._refuse(create, why)
         gone: list[Unit] = [unit for unit in self._can.lacking(plain, kept) if account.final(unit)]
         if gone and own.get("conversation") != "none" and not self.waits(now):
             self._end(used_up(account, gone[0]), now)
+        elif create.kind == "turn":  # nobody asked for it in so many words, and nothing else says why it has no answer
+            self._actions.append(refusal(why, None, self._ids()))
 
     def _refuse(self, create: Create, why: str) -> None:
         if create.kind == "app":
