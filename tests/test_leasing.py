@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+import pytest
+
 from laconic.actions import Action, Lease
 from laconic.budget import Budget, limits
 from laconic.leasing import Leasing
@@ -104,3 +106,26 @@ def test_what_was_given_back_is_not_asked_for_at_once() -> None:
     borrower.leasing.gave("tokens", 0.0)
     assert borrower.asks(100, 4.9) == []
     assert borrower.asks(100, 5.0) == [Lease("tokens", 600)]
+
+
+def test_time_runs_out_by_itself_so_it_is_known_when_to_ask() -> None:
+    actions: deque[Action] = deque()
+    account = Account((), ["ms"], Meter(None))
+    leasing = Leasing(account, actions, 5.0)
+    assert leasing.more_time_at is None, "it has not begun"
+    account.passed(0.0)
+    assert leasing.more_time_at == -59.999
+    assert leasing.ask_for_time(0.0, urgent=False)
+    assert leasing.more_time_at is None, "an answer is to come"
+    account.leased("ms", 90_000, last=False)
+    leasing.answered("ms", 90_000, 0.1)
+    at = leasing.more_time_at or 0.0
+    assert at == pytest.approx(30.001)
+    assert not leasing.ask_for_time(30.0, urgent=False)
+    account.passed(at)
+    assert leasing.ask_for_time(at, urgent=False)
+    leasing.answered("ms", 0, at)
+    assert leasing.more_time_at == at + 5.0
+    account.leased("ms", 0, last=True)
+    assert leasing.more_time_at is None
+    assert leasing.ask_for_time(at + 1.0, urgent=True)

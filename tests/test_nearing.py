@@ -65,6 +65,82 @@ def test_time_is_up_at_the_minute_and_the_goodbye_comes_before() -> None:
     assert [cancel["response_id"] for cancel in quick.sent("response.cancel")] == ["r1"]
 
 
+def minutes(granted: int, *, last: bool = False, text: str = "", begin: bool = True) -> Talk:
+    """A talk that shares minutes with others, and was granted so many ms at its beginning."""
+    own = limits(text) if text else ()
+    talk = Talk(Budget(limits=own, shared=frozenset({"ms"}), goodbye=False), begin=begin)
+    if begin:
+        assert talk.take(Lease) == [Lease("ms", 60_000)]
+        talk.leased("ms", granted, last=last, of=Limit("ms", 600_000, "day"))
+    return talk
+
+
+def test_of_shared_minutes_another_is_asked_for_before_the_last_is_over() -> None:
+    talk = minutes(60_000)
+    account = talk.session.account
+    assert account is not None
+    while talk.now < 500.0:
+        talk.wait(1.0)
+        for lease in talk.take(Lease):
+            talk.leased(lease.unit, lease.amount)
+        deadline = talk.session.deadline
+        assert deadline is not None
+        assert deadline > talk.now
+        assert talk.session.over is None
+        assert 59_000 < account.left("ms") <= 120_000
+    while not talk.take(Lease):
+        talk.wait(1.0)
+    talk.leased("ms", 20_000, last=True, of=Limit("ms", 600_000, "day"))
+    left = account.left("ms") / 1000
+    talk.wait(left - 0.1)
+    assert talk.session.over is None
+    talk.wait(0.1)
+    assert talk.take(Lease) == [Lease("ms", 60_000, urgent=True)], "a new day may have begun"
+    talk.leased("ms", 0, last=True)
+    assert talk.session.over == "The shared budget of 10 min/day is used up."
+    talk.wait(10.0)
+    assert talk.session.deadline is None
+
+
+def test_a_talk_goes_on_where_a_new_day_of_minutes_has_begun() -> None:
+    talk = minutes(30_000, last=True)
+    talk.wait(30.0)
+    assert talk.take(Lease) == [Lease("ms", 60_000, urgent=True)]
+    assert talk.session.deadline == 35.0, "nothing is due before there is an answer"
+    talk.leased("ms", 60_000)
+    talk.wait(20.0)
+    assert talk.session.over is None
+
+
+def test_minutes_that_others_hold_pass_and_are_not_waited_for() -> None:
+    talk = minutes(30_000)
+    while talk.now < 29.0:
+        talk.wait(0.5)
+        for lease in talk.take(Lease):
+            talk.leased(lease.unit, 0)
+        assert talk.session.over is None
+    talk.wait(1.5)
+    talk.leased("ms", 0)
+    assert talk.session.over is not None
+    assert "of 10 min/day is held by other sessions" in talk.session.over
+
+
+def test_a_database_that_does_not_answer_gives_no_minutes() -> None:
+    talk = minutes(0, begin=False)
+    talk.app("input_audio_buffer.clear")
+    assert talk.take(Lease) == [Lease("ms", 60_000)]
+    talk.wait(4.9)
+    assert talk.session.over is None
+    talk.wait(0.2)
+    assert talk.session.over is not None
+
+
+def test_minutes_of_its_own_end_a_talk_that_shares_others() -> None:
+    talk = minutes(60_000, text="1 min")
+    talk.wait(60.0)
+    assert talk.session.over == "The 1 min of this talk are over."
+
+
 def test_a_service_that_refuses_the_gate_is_left_a_little_earlier() -> None:
     talk = Talk("$0.7")
     [update] = talk.sent("session.update")

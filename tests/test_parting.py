@@ -115,9 +115,10 @@ def test_an_end_may_be_silent(options: dict[str, Any]) -> None:
 
 def test_when_time_is_up_nothing_runs_on() -> None:
     ending = Ending("1 min")
-    assert ending.parting.deadline is None
+    assert ending.parting.due_at is None
     ending.account.passed(0.0)
-    assert ending.parting.deadline == 54.0
+    assert ending.parting.due_at == 54.0
+    assert ending.parting.deadline is None, "it has not begun"
     ending.begin(54.0, unit="ms")
     ending.go_on(54.0)
     assert ending.parting.deadline == 60.0

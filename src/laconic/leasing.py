@@ -30,6 +30,19 @@ class Leasing:
     def deadline(self) -> float | None:
         return min(self._until.values(), default=None)
 
+    def awaits(self, unit: Unit) -> bool:
+        """Whether an answer is still to come."""
+        return unit in self._until
+
+    @property
+    def more_time_at(self) -> float | None:
+        """When to `ask_for_time`; None where that is not known, or it was, or there is no more."""
+        up_at = self._account.time_up_at
+        if up_at is None or self.awaits("ms") or self._account.final("ms"):
+            return None
+        # A millisecond later, so that what is left has become a minute, however that is rounded.
+        return max(up_at - (_MINUTE_MS - 1) / 1000, self._again_at("ms", urgent=False))
+
     def ask(self, worst: Spend, now: float, *, urgent: bool = False) -> bool:
         """Ask for more if less is left than there should be of responses that cost so much at worst, and there may be
         more. True if an answer is still to come.
@@ -37,25 +50,36 @@ class Leasing:
         `urgent`: without it something cannot be. Then it is asked again sooner; and once more where there was said to
         be no more, since a new day may have begun."""
         for unit in self._account.units:
-            if unit in self._until or not self._may_ask(unit, now, urgent):
-                continue
-            missing = self._missing(unit, worst)
-            if missing > 0:
-                self._actions.append(Lease(unit, missing, urgent))
-                self._until[unit] = now + self._timeout_s
+            self._ask_for(unit, worst, now, urgent)
         return bool(self._until)
+
+    def ask_for_time(self, now: float, *, urgent: bool) -> bool:
+        """The same for time alone, whatever else there is: it runs out by itself."""
+        self._ask_for("ms", Spend(), now, urgent)
+        return self.awaits("ms")
+
+    def _ask_for(self, unit: Unit, worst: Spend, now: float, urgent: bool) -> None:
+        if unit in self._until or not self._may_ask(unit, now, urgent):
+            return
+        missing = self._missing(unit, worst)
+        if missing > 0:
+            self._actions.append(Lease(unit, missing, urgent))
+            self._until[unit] = now + self._timeout_s
 
     def _may_ask(self, unit: Unit, now: float, urgent: bool) -> bool:
         if self._account.final(unit) and not (urgent and self._account.last(unit)):
             return False
+        return self._again_at(unit, urgent) <= now
+
+    def _again_at(self, unit: Unit, urgent: bool) -> float:
         at, some = self._answered.get(unit, (float("-inf"), True))
-        return at + (_AGAIN_S if urgent or some else self._timeout_s) <= now
+        return at + (_AGAIN_S if urgent or some else self._timeout_s)
 
     def _missing(self, unit: Unit, worst: Spend) -> int:
         """How much more there should be of it: nothing as long as there is enough at hand."""
         left = self._account.left(unit)
         if unit == "ms":
-            return _MINUTE_MS if left < _MINUTE_MS else 0
+            return _MINUTE_MS if left <= _MINUTE_MS else 0
         return _FILLED * worst.of(unit) - left if left < _AT_HAND * worst.of(unit) else 0
 
     def answered(self, unit: Unit, amount: int, now: float) -> None:

@@ -120,7 +120,7 @@ class Limiting:
     @property
     def deadline(self) -> float | None:
         """When to call `tick` next."""
-        parts = (self._gate, self._parting, self._leasing, self._under_way, self._asking)
+        parts = (self._gate, self._nearing, self._parting, self._leasing, self._under_way, self._asking)
         waits = [part.deadline for part in parts]
         return min((wait for wait in waits if wait is not None), default=None)
 

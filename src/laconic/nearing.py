@@ -59,8 +59,8 @@ class Nearing:
         """See how much is left, and do what is due. Why the talk has to end, if it has."""
         unit = self._account.tightest
         self._warn(unit)
-        if self._parting.due_at is not None and self._parting.due_at <= now:
-            return End("ms", f"The {shown(self._account.limit('ms'), 'ms')} of this talk are over.")
+        if (end := self._time_up(now)) is not None:
+            return end
         if self._can.unpriced:
             return None if self._can.untold else self._no_price()
         unheard_ms = self._unheard.ms(now)
@@ -85,6 +85,28 @@ class Nearing:
             return None
         worst = self._can.spend(reads, number if ungated else 0, spoken=self._can.spoken({})) + hearing
         return self._nothing_left(worst + worst if ungated else worst, kept, now)
+
+    @property
+    def deadline(self) -> float | None:
+        """When to `look` because of the time: to ask for more of it, or since it is up."""
+        if self._parting.state != "talking" or self._leasing.awaits("ms"):
+            return None
+        due = (self._parting.due_at, self._leasing.more_time_at)
+        return min((at for at in due if at is not None), default=None)
+
+    def _time_up(self, now: float) -> End | None:
+        """Time runs out by itself: so more of what is shared is asked for before, and once more when it is due. The end
+        when none has come; time that others hold passes, too, and is not waited for."""
+        due_at, more_at = self._parting.due_at, self._leasing.more_time_at
+        if more_at is not None and more_at <= now:
+            self._leasing.ask_for_time(now, urgent=False)
+        if due_at is None or due_at > now or self._leasing.ask_for_time(now, urgent=True):
+            return None
+        if not self._account.final("ms"):
+            return End("ms", not_enough(self._account, "ms", "", held=True))
+        if self._account.last("ms"):
+            return used_up(self._account, "ms")
+        return End("ms", f"The {shown(self._account.limit('ms'), 'ms')} of this talk are over.")
 
     def _nothing_left(self, spend: Spend, kept: Spend, now: float) -> End | None:
         """So much would be needed, and is not there: the end, unless others hold it."""

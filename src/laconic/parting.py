@@ -98,9 +98,7 @@ class Parting:
 
     @property
     def deadline(self) -> float | None:
-        """When to `begin`, and then, when to `wind_up` again."""
-        if self.state == "talking":
-            return self.due_at
+        """When to `wind_up` again, once it has begun."""
         if self.state in ("waiting", "saying"):
             return self._until
         return self._hangup_at

@@ -780,6 +780,37 @@ async def test_of_two_sessions_of_one_user_both_may_speak_while_there_is_somethi
         assert await held() == 0
 
 
+@pytest.mark.parametrize("beside", ["", ", $5/day"])
+async def test_of_a_budget_in_minutes_a_session_has_them_all_and_no_more(beside: str, tmp_path: Path) -> None:
+    passed = 0.0
+    async with open_database(f"sqlite:///{tmp_path / 'ledger.db'}") as database:
+        key, _ = await Keys(database).create("it", budgets=limits("3 min/day" + beside))
+        gateway = Limits(database)
+        share = await gateway.open("sess_1", key)
+        sitting = Sitting(
+            budget=Budget(shared=share.units, goodbye=False), allowance=share, ack_timeout_s=60.0, now=lambda: passed
+        )
+
+        async def held() -> int:
+            return next(each.held for each in await gateway.standings(key) if each.pool.limit.unit == "ms")
+
+        account = sitting.session.account
+        assert account is not None
+        await until(lambda: account.limit("ms"))
+        for seconds in range(10, 180, 10):
+            passed = float(seconds)
+            sitting.app.says({"type": "input_audio_buffer.clear"})
+            await until(lambda: account.left("ms") > 60_000 or account.final("ms"))
+            assert sitting.session.over is None
+            assert account.limit("ms") == await held()
+        assert await held() == 180_000
+        passed = 180.0
+        sitting.app.says({"type": "input_audio_buffer.clear"})
+        await until(lambda: sitting.session.over)
+        assert sitting.session.over == "The shared budget of 3 min/day is used up."
+        await sitting.end()
+
+
 async def test_what_was_reported_is_not_taken_twice() -> None:
     purse = Purse((10**9, False))
     sitting = Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=purse)
