@@ -24,8 +24,8 @@ class Borrower:
         self.leasing = Leasing(self.account, self.actions, 5.0)
 
     def asks(self, worst: int, now: float, *, urgent: bool = False) -> list[Action]:
-        """What is asked for where a response costs so many tokens at worst."""
-        self.leasing.ask(Spend(1, worst), now, urgent=urgent)
+        """What is asked for where a response costs so many tokens at worst, and the least of one a quarter of it."""
+        self.leasing.ask(Spend(1, worst), now, least=Spend(1, worst // 4) if urgent else None)
         asked = list(self.actions)
         self.actions.clear()
         return asked
@@ -86,19 +86,19 @@ def test_where_something_waits_for_it_a_second_is_enough_after_a_no() -> None:
     borrower.asks(100, 0.0)
     borrower.leasing.answered("tokens", 0, 0.1)
     assert borrower.asks(100, 1.0, urgent=True) == []
-    assert borrower.asks(100, 1.1, urgent=True) == [Lease("tokens", 600, urgent=True)]
+    assert borrower.asks(100, 1.1, urgent=True) == [Lease("tokens", 600, urgent=True, needs=25)]
 
 
 def test_where_something_waits_for_it_a_last_lease_is_asked_about_again() -> None:
     """It may have been the last of yesterday."""
     borrower = Borrower(last=True)
-    assert borrower.asks(100, 0.0, urgent=True) == [Lease("tokens", 600, urgent=True)]
+    assert borrower.asks(100, 0.0, urgent=True) == [Lease("tokens", 600, urgent=True, needs=25)]
     borrower.account.leased("tokens", 50, last=False)
     borrower.leasing.answered("tokens", 50, 0.1)
     assert borrower.asks(100, 1.2) == [Lease("tokens", 550)]
     account = Account(limits("100 tokens"), ["tokens"], Meter(None))
     account.leased("tokens", 100, last=True)
-    assert not Leasing(account, deque(), 5.0).ask(Spend(0, 100), 0.0, urgent=True), "its own limit is no day's"
+    assert not Leasing(account, deque(), 5.0).ask(Spend(0, 100), 0.0, least=Spend(0, 1)), "its own limit is no day's"
 
 
 def test_what_was_given_back_is_not_asked_for_at_once() -> None:

@@ -163,6 +163,8 @@ class Lease:
     amount: int
     urgent: bool = False
     """Something waits for it: others who hold what they do not need should be asked to give it back."""
+    needs: int = 0
+    """With less than this that nobody has used, whoever holds it, there is no more for this session."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from laconic.spending import Account
 from laconic.tokens import Tokens
 from laconic.worst_case import Reading, Spend, input_price, longest_output, output_price, transcription_price
 
-__all__ = ["Affording"]
+__all__ = ["SHORT", "Affording"]
 
+SHORT = 200
+"""Tokens of a reply worth making: seven seconds of sound."""
 _WITHOUT_END = 10**9
 
 
@@ -64,6 +66,11 @@ class Affording:
     def worst(self) -> Spend:
         """What a response with the session's own settings costs at most, as far as its length is a number."""
         return self.spend(self.reads({}), min(self.longest(), NUMBER_AT_MOST), spoken=self.spoken({}))
+
+    @property
+    def least(self) -> Spend:
+        """What the shortest reply worth making costs at most, with the session's own settings."""
+        return self.spend(self.reads({}), min(self.longest(), SHORT), spoken=self.spoken({}))
 
     @property
     def _laws(self) -> Laws:

@@ -17,7 +17,7 @@ import msgspec
 
 from laconic import events as ev
 from laconic.actions import Action
-from laconic.affording import Affording
+from laconic.affording import SHORT, Affording
 from laconic.budget import Unit
 from laconic.gate import NUMBER_AT_MOST
 from laconic.items import Wire
@@ -27,10 +27,8 @@ from laconic.under_way import Create, Kind, UnderWay
 from laconic.unheard import Unheard
 from laconic.worst_case import Spend
 
-__all__ = ["SHORT", "Asking"]
+__all__ = ["Asking"]
 
-SHORT = 200
-"""Tokens of a reply worth making: seven seconds of sound."""
 _HELD_S, _TURN_S = 10.0, 60.0
 """How long a response may have to wait: one that is asked for, and the answer to a turn."""
 _HELD_AT_MOST = 8
@@ -117,7 +115,7 @@ class Asking:
     def waits(self, now: float) -> bool:
         """Whether there may be more soon: a response under way costs less than its worst, or a lease comes."""
         under_way = bool(self._under_way)
-        return under_way or self._leasing.ask(self._can.worst, now, urgent=True) or self._can.untold
+        return under_way or self._leasing.ask(self._can.worst, now, least=self._can.least) or self._can.untold
 
     def hopes(self, spend: Spend) -> bool:
         """Whether others hold what is missing for this, and may give it back."""

@@ -43,27 +43,28 @@ class Leasing:
         # A millisecond later, so that what is left has become a minute, however that is rounded.
         return max(up_at - (_MINUTE_MS - 1) / 1000, self._again_at("ms", urgent=False))
 
-    def ask(self, worst: Spend, now: float, *, urgent: bool = False) -> bool:
+    def ask(self, worst: Spend, now: float, *, least: Spend | None = None) -> bool:
         """Ask for more if less is left than there should be of responses that cost so much at worst, and there may be
         more. True if an answer is still to come.
 
-        `urgent`: without it something cannot be. Then it is asked again sooner; and once more where there was said to
-        be no more, since a new day may have begun."""
+        `least`: something waits for it, and with less than this in all there is no use in waiting. Then it is asked
+        again sooner; and once more where there was said to be no more, since a new day may have begun."""
         for unit in self._account.units:
-            self._ask_for(unit, worst, now, urgent)
+            self._ask_for(unit, worst, now, least)
         return bool(self._until)
 
     def ask_for_time(self, now: float, *, urgent: bool) -> bool:
         """The same for time alone, whatever else there is: it runs out by itself."""
-        self._ask_for("ms", Spend(), now, urgent)
+        self._ask_for("ms", Spend(), now, Spend() if urgent else None)
         return self.awaits("ms")
 
-    def _ask_for(self, unit: Unit, worst: Spend, now: float, urgent: bool) -> None:
+    def _ask_for(self, unit: Unit, worst: Spend, now: float, least: Spend | None) -> None:
+        urgent = least is not None
         if unit in self._until or not self._may_ask(unit, now, urgent):
             return
         missing = self._missing(unit, worst)
         if missing > 0:
-            self._actions.append(Lease(unit, missing, urgent))
+            self._actions.append(Lease(unit, missing, urgent, least.of(unit) if least is not None else 0))
             self._until[unit] = now + self._timeout_s
 
     def _may_ask(self, unit: Unit, now: float, urgent: bool) -> bool:

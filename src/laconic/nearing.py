@@ -16,7 +16,7 @@ import msgspec
 
 from laconic.actions import Action, BudgetWarned, ToService
 from laconic.affording import Affording
-from laconic.asking import SHORT, Asking
+from laconic.asking import Asking
 from laconic.budget import Unit, shown
 from laconic.conversation import Conversation
 from laconic.gate import NUMBER_AT_MOST, Force, Gate
@@ -123,14 +123,12 @@ class Nearing:
     def spare(self, unit: Unit, now: float) -> int:
         """What of this can be given to others who are in need of it: half of what is not kept for what may happen next,
         or all of it where half is too little for a reply."""
-        unheard_ms = self._unheard.ms(now)
-        reads, keep = self._can.reads({}, unheard_ms), self._parting.kept(self._can)
-        keep += self._can.hearing(self._conversation.input.entering_ms + unheard_ms)
+        keep = self._parting.kept(self._can)
+        keep += self._can.hearing(self._conversation.input.entering_ms + self._unheard.ms(now))
         if self._gate.answers and not self._gate.force.closed:  # the service may begin whenever it likes
             keep += self._can.worst + self._can.worst
         spare = self._account.unspent(unit) - keep.of(unit)
-        short = self._can.spend(reads, SHORT, spoken=self._can.spoken({})).of(unit)
-        return max(0, spare if spare < 2 * short else spare // 2)
+        return max(0, spare if spare < 2 * self._can.least.of(unit) else spare // 2)
 
     def put_in_force(self, force: Force, now: float) -> None:
         """See to it that this of the session's settings is ours."""

@@ -122,6 +122,32 @@ async def test_who_gets_nothing_of_what_it_needs_has_others_asked_to_give_some_b
     assert new.tightest("tokens") is None
 
 
+async def test_who_is_active_need_not_be_waited_for_until_it_renews(
+    database: Database, limits: Limits, watch: Watch
+) -> None:
+    elsewhere = Limits(database, watch, lease_s=60)
+    it = key("$3")
+    near, far = await limits.open("s1", it), await elsewhere.open("s2", it)
+    asked = pressed(far)
+    await far.lease("nanodollars", 3 * DOLLAR)
+    assert await near.lease("nanodollars", DOLLAR, urgent=True) == (0, False)
+    assert asked == []
+    await far.lease("nanodollars", DOLLAR)
+    assert asked == ["nanodollars"]
+    await far.lease("nanodollars", DOLLAR)
+    await elsewhere.renew()
+    assert asked == ["nanodollars"], "once"
+
+
+async def test_there_is_no_more_where_nobody_could_give_back_enough(limits: Limits) -> None:
+    """Otherwise the last crumbs, which others hold, would keep everybody waiting for ever."""
+    it = key("$3")
+    one, two = await limits.open("s1", it), await limits.open("s2", it)
+    await one.lease("nanodollars", 3 * DOLLAR)
+    assert await two.lease("nanodollars", DOLLAR, urgent=True, needs=3 * DOLLAR) == (0, False)
+    assert await two.lease("nanodollars", DOLLAR, urgent=True, needs=3 * DOLLAR + 1) == (0, True)
+
+
 async def test_of_a_budget_of_the_key_everybody_is_asked(database: Database, limits: Limits, watch: Watch) -> None:
     elsewhere = Limits(database, watch, lease_s=60)
     it = key("5000 tokens", "9000 tokens")

@@ -68,7 +68,12 @@ class Standing:
 
     @property
     def left(self) -> int:
-        return self.pool.limit.amount - self.used - self.held
+        return self.unused - self.held
+
+    @property
+    def unused(self) -> int:
+        """What no row has used, whoever holds it."""
+        return self.pool.limit.amount - self.used
 
 
 class Share:
@@ -94,14 +99,15 @@ class Share:
         """The units somebody limits; there is no need to lease others."""
         return frozenset(pool.limit.unit for pool in self.pools)
 
-    async def lease(self, unit: Unit, amount: int, *, urgent: bool = False) -> tuple[int, bool]:
+    async def lease(self, unit: Unit, amount: int, *, urgent: bool = False, needs: int = 0) -> tuple[int, bool]:
         """Take up to `amount` more of `unit`: how much was had of it, and whether there will be no more than that.
 
         Where other sessions hold what is missing they may yet give some back: then that is False, and asking again is
-        worth while. 0 and True also when the lease was collected because this gateway was thought dead. Of a unit
-        nobody limits everything is granted. `urgent`: where nothing is had others are asked to give some back.
+        worth while, unless less than `needs` is left of the whole budget, whoever holds it. 0 and True also when the
+        lease was collected because this gateway was thought dead. Of a unit nobody limits everything is granted.
+        `urgent`: where nothing is had others are asked to give some back.
         """
-        return await self._limits.grant(self, unit, amount, urgent=urgent)
+        return await self._limits.grant(self, unit, amount, urgent=urgent, needs=needs)
 
     async def give_back(self, unit: Unit, amount: int) -> None:
         """So much of what was leased is not used, and will not be: others may have it."""
@@ -167,7 +173,7 @@ class Limits:
             await _collect(transaction, now, key.id)
             for standing in [await _standing(transaction, pool, now) for pool in pools]:
                 # What others hold they may give back; but time that is held is passing.
-                rest = standing.left if standing.pool.limit.unit == "ms" else standing.pool.limit.amount - standing.used
+                rest = standing.left if standing.pool.limit.unit == "ms" else standing.unused
                 if rest <= 0:
                     raise _used_up(standing, key)
             await transaction.fetch(
@@ -184,7 +190,7 @@ class Limits:
         self._open[session] = share
         return share
 
-    async def grant(self, share: Share, unit: Unit, amount: int, *, urgent: bool) -> tuple[int, bool]:
+    async def grant(self, share: Share, unit: Unit, amount: int, *, urgent: bool, needs: int) -> tuple[int, bool]:
         """See `Share.lease`."""
         binding = [pool for pool in share.pools if pool.limit.unit == unit]
         if not binding or amount <= 0:
@@ -192,18 +198,26 @@ class Limits:
         now, in_need = self._clock(), list[Pool]()
         async with self._database.writing(key_lock(binding[0].key)) as transaction:
             await _collect(transaction, now, binding[0].key)
-            own = await transaction.fetch(f"SELECT {unit} FROM laconic_leases WHERE session = ?1", share.session)
+            own = await transaction.fetch(
+                f"SELECT {unit}, pressed FROM laconic_leases WHERE session = ?1", share.session
+            )
             if not own:
                 share.until = now
                 return 0, True
             standings = [await _standing(transaction, pool, now) for pool in binding]
             granted = max(0, min(amount, *(standing.left for standing in standings)))
-            last = any(standing.left < amount and standing.held == own[0][0] for standing in standings)
+            last = any(
+                standing.left < amount and (standing.held == own[0][0] or standing.unused < needs)
+                for standing in standings
+            )
             if urgent and not granted and not last:
                 in_need = [standing.pool for standing in standings if standing.left <= 0]
                 await self._press_others(transaction, in_need)
+            # Others' word is read now, too: whoever is active need not be waited for until the leases are renewed.
+            word = own[0][1]
             await transaction.fetch(
-                f"UPDATE laconic_leases SET {unit} = {unit} + ?2, renewed = ?3, expires = ?4 WHERE session = ?1",
+                f"UPDATE laconic_leases SET {unit} = {unit} + ?2, renewed = ?3, expires = ?4, pressed = NULL"
+                " WHERE session = ?1",
                 share.session,
                 granted,
                 as_text(now),
@@ -214,6 +228,8 @@ class Limits:
         for other in list(self._open.values()):
             if other is not share and any(pool in other.pools for pool in in_need):
                 other.press(unit)
+        if word is not None:
+            share.press(word)
         return granted, last
 
     async def _press_others(self, transaction: Transaction, pools: Iterable[Pool]) -> None:

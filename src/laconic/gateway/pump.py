@@ -331,7 +331,9 @@ class Pump:
         """Ask for more of what is shared. No answer is a no, for a while."""
         granted, last = 0, False
         with suppress(LaconicError):  # the rows' writing fails too, and tells
-            granted, last = await self._allowance.lease(wanted.unit, wanted.amount, urgent=wanted.urgent)
+            granted, last = await self._allowance.lease(
+                wanted.unit, wanted.amount, urgent=wanted.urgent, needs=wanted.needs
+            )
         limit = self._allowance.tightest(wanted.unit)
         self._relay.session.leased(wanted.unit, granted, self._now(), last=last, of=limit)
 
