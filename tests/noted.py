@@ -24,8 +24,8 @@ LISTENS: Wire = {"type": "realtime", "audio": {"input": {"turn_detection": None,
 class Noted:
     """A question and a reply of two seconds, about to be written down."""
 
-    def __init__(self, memory: str) -> None:
-        self.session = Session(memory=memory, ids=counter())
+    def __init__(self, memory: str, **options: Any) -> None:
+        self.session = Session(memory=memory, ids=counter(), **options)
         self.sent: list[Wire] = []
         self.told: list[Wire] = []
         self.noticed: list[Action] = []
@@ -90,9 +90,9 @@ class Noted:
         return [item.text for item in self.session.conversation]
 
 
-def noted(memory: str) -> Noted:
+def noted(memory: str, **options: Any) -> Noted:
     """And written down."""
-    talk = Noted(memory)
+    talk = Noted(memory, **options)
     talk.answer()
     talk.told.clear()
     return talk

@@ -9,13 +9,16 @@ import pytest
 from playbook import USAGE, reply_item, user_item
 
 from laconic import events as ev
-from laconic.actions import Charged, Transcribed
+from laconic.actions import Charged, Summarise, Transcribed
 from laconic.conversation import Conversation
 from laconic.counting import Counting
 from laconic.laws import Laws, prior
+from laconic.meter import Cost
 from laconic.plans import Typical
-from laconic.rates import load
+from laconic.rates import RateTable, load
+from laconic.tokens import text_tokens
 from laconic.usage import Usage
+from laconic.worst_case import Spend
 
 Wire = dict[str, Any]
 
@@ -299,6 +302,31 @@ def test_a_summary_of_unknown_cost_is_charged_as_unknown_and_one_that_never_was_
     assert given_up is not None
     assert (given_up.status, given_up.usage, given_up.cost.unknown) == ("failed", None, 1)
     assert [entry.status for entry in talk.counting.meter.responses] == ["completed", "completed", "failed"]
+
+
+def summary(usage: Usage | None = None, unknown: int = 1) -> Charged:
+    return Charged("summary 1", "completed", usage, Cost(unknown=unknown), "summary")
+
+
+ASKED = Summarise(1, "The caller likes the sea. " * 1_000, 300)
+
+
+def test_what_a_summary_did_not_report_is_the_most_it_can_have_read_and_written() -> None:
+    counting = Talk(model="gpt-realtime", summary_model="gpt-5.4-nano").counting
+    most = counting.missing(summary(), ASKED)
+    words = text_tokens(ASKED.text)
+    read = most.tokens - ASKED.max_tokens
+    assert words < read < 1.2 * words + 500, "the instructions are read as well"
+    assert most.nanodollars == 200 * read + 1_250 * ASKED.max_tokens
+    assert counting.missing(summary(unknown=0), ASKED) == Spend()
+    assert counting.missing(summary(), None) == Spend(), "nobody knows what it was asked for"
+
+
+def test_a_summary_by_a_model_without_a_price_costs_what_the_dearest_text_model_would() -> None:
+    reported = summary(Usage(text_in=1_000, text_out=100))
+    assert Talk(model="gpt-realtime").counting.missing(reported, ASKED) == Spend(1_000 * 750 + 100 * 4_500)
+    free = Counting(Conversation(), RateTable({}), model="gpt-realtime")
+    assert free.missing(reported, ASKED) == Spend(), "no price is known of any model"
 
 
 # --- the session as a whole -----------------------------------------------------------------------------------------

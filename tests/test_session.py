@@ -45,11 +45,13 @@ from laconic.session import (
     GiveBack,
     MemoryTold,
     Session,
+    Summarise,
     ToApp,
     ToService,
     Transcribed,
     Unsupported,
 )
+from laconic.tokens import text_tokens
 from laconic.usage import Usage
 
 SESSION = {
@@ -752,6 +754,10 @@ def test_a_summary_is_made_beside_the_conversation_and_the_app_hears_nothing_of_
     assert charged.response_id == "r9"
 
 
+def test_what_the_session_itself_sums_up_is_not_kept_for_another_models_bill() -> None:
+    assert summed_up().session._remembering.unanswered == {}  # pyright: ignore[reportPrivateUsage]
+
+
 def test_a_beta_service_is_asked_in_beta() -> None:
     [asked] = summed_up("beta").sent
     assert asked["response"]["modalities"] == ["text"]
@@ -794,6 +800,26 @@ def test_a_response_of_ours_ends_no_wait_for_the_apps() -> None:
     assert talk.session.deadline == 5.0
     talk.says("response.created", response={"id": "r2", "conversation_id": "conv", "status": "in_progress"})
     assert talk.session.deadline == 30.0
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_summary_by_another_model_is_taken_from_the_budget(ended: bool) -> None:
+    """What it reports, or the most it can have used; also when nobody waits for it any more."""
+    talk = noted("summary:5:1", budget="1000000 tokens, $5", model="gpt-realtime")
+    [asked] = [action for action in talk.noticed if isinstance(action, Summarise)]
+    session, account = talk.session, talk.session.account
+    assert account is not None
+    before = account.spent("tokens"), account.spent("nanodollars")
+    if ended:
+        session.end(1.0)
+    session.summarised(asked.id, None, 1.0, unreported=True)
+    assert account.spent("tokens") - before[0] > text_tokens(asked.text) + asked.max_tokens
+    assert account.spent("nanodollars") > before[1]
+    estimated = account.estimated
+    spent = account.spent("tokens")
+    session.summarised(7, "short", 1.0, usage=Usage(text_in=8_000, text_out=500), model="gpt-5.4-nano")
+    assert account.spent("tokens") - spent == 8_500
+    assert account.estimated == estimated
 
 
 def test_a_budget_is_kept_and_what_is_left_can_be_asked() -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from laconic import events as ev
-from laconic.actions import Charged, Transcribed
+from laconic.actions import Charged, Summarise, Transcribed
 from laconic.alternatives import Alternatives
 from laconic.averages import Averages
 from laconic.conversation import Conversation
@@ -23,7 +23,10 @@ from laconic.items import Item
 from laconic.laws import Laws, prior
 from laconic.meter import Meter, is_message
 from laconic.rates import Rates, RateTable
+from laconic.summary_prompt import summary_instructions
+from laconic.tokens import Tokens, text_tokens
 from laconic.usage import TranscriptionUsage, Usage
+from laconic.worst_case import Spend, input_price, output_price
 
 __all__ = ["Counting"]
 
@@ -165,3 +168,32 @@ class Counting:
         rates = self._find(model) or self.alternatives.summary_rates
         cost = self.meter.aside(entry, "summary", usage, rates, status)
         return Charged(entry, status, usage, cost, "summary")
+
+    def missing(self, summary: Charged, asked: Summarise | None) -> Spend:
+        """The most that a summary can have cost beside what is reported of it, and priced.
+
+        `asked`: what it was asked for. A model without a price is taken for the dearest text model there is: a
+        deployment's name tells no price.
+        """
+        if not summary.cost.unknown:
+            return Spend()
+        if summary.usage is not None:
+            return Spend(self._at_most(summary.usage.input_tokens, summary.usage.output_tokens))
+        if asked is None:
+            return Spend()
+        prompt = max(text_tokens(summary_instructions(lang, asked.max_tokens)) for lang in ("en", "ja"))
+        read = text_tokens(asked.text) + prompt
+        read += read // 8 + 64  # as wide as what a response reads (worst_case.py), since words are estimated
+        return Spend(self._at_most(read, asked.max_tokens), read + asked.max_tokens)
+
+    def _at_most(self, read: int, written: int) -> int:
+        """Nano-dollars for so much text, at the prices of the model that writes summaries, or at the dearest."""
+        own, laws = self.alternatives.summary_rates, self.expectation.laws
+        in_dollars = [
+            each for each in (own, *self._rates) if each is not None and each.priced and each.currency == "USD"
+        ]
+        rates = [own] if own in in_dollars else [each for each in in_dollars if each.kind == "text"]
+        prices = (
+            input_price(Tokens(read), each, laws) + written * output_price(each, laws, spoken=False) for each in rates
+        )
+        return max(prices, default=0)

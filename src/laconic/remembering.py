@@ -101,6 +101,8 @@ class Remembering:
         self._entering = 0  # items and commits of the app that have not entered yet
         self._held_back: ev.Raw | None = None  # the app's wish for a response that waits for them
         self._held_until: float | None = None
+        self.unanswered: dict[int, Summarise] = {}
+        """Summaries asked for that nobody has said anything of, wanted or not: each may cost something."""
         self._summaries: dict[int, tuple[Ask, float]] = {}  # asked for, with the moment until which we wait
         self._changed = False
         self.past = Past(
@@ -321,7 +323,8 @@ class Remembering:
             self._send(edit, now)
         for ask_id, ask in () if frugal else self._planner.asks():
             self._summaries[ask_id] = ask, now + _SUMMARY_S
-            self._actions.append(Summarise(ask_id, ask.text, ask.max_tokens))
+            self.unanswered[ask_id] = Summarise(ask_id, ask.text, ask.max_tokens)
+            self._actions.append(self.unanswered[ask_id])
         again = self.drift.due() if self._held_back is None else None
         if again is None:
             return False

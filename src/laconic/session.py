@@ -361,9 +361,13 @@ class Session:
     ) -> None:
         """The summary asked for by `Summarise` came; None: it could not be had, and nothing is deleted. `unreported`:
         though it could not, it may have cost something that nobody will tell; it is on the bill as unknown."""
+        asked = self._remembering.unanswered.pop(ask_id, None)
         charged = self._counting.summarised(ask_id, summary, usage, model, unreported=unreported)
         if charged is not None:
             self._actions.append(charged)
+            if self.account is not None:
+                self.account.used(charged.usage.total_tokens if charged.usage is not None else 0)
+                self.account.estimate(self._counting.missing(charged, asked))
         self._remembering.summarised(ask_id, summary)
         self._edit(now)
 
@@ -371,6 +375,7 @@ class Session:
         """Have the summary asked for by `Summarise` made by the realtime model itself, beside the conversation; the app
         hears nothing of it. Where it cannot be had a notice says why, once, and nothing is deleted."""
         ask = self._remembering.wanted(ask_id)
+        self._remembering.unanswered.pop(ask_id, None)  # a response of the session's own is kept for and billed as one
         if ask is not None and self._limiting.near:
             self._remembering.summarised(ask_id, None)
         elif ask is not None:

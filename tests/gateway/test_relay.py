@@ -26,6 +26,7 @@ from laconic.simulator.composing import MindAndVoice
 from laconic.simulator.habits import Habits
 from laconic.simulator.ids import Ids
 from laconic.simulator.service import Service
+from laconic.tokens import text_tokens
 from laconic.translation import AppSide
 from laconic.usage import Usage
 
@@ -44,7 +45,13 @@ class Joined:
     """An app, the relay and the stand-in; the app keeps what it is told, the books what is written."""
 
     def __init__(
-        self, *replies: str, memory: str = "everything", app: Any = "ga", dialect: Any = "ga", **entry: Any
+        self,
+        *replies: str,
+        memory: str = "everything",
+        app: Any = "ga",
+        dialect: Any = "ga",
+        budget: str | None = None,
+        **entry: Any,
     ) -> None:
         self.now = 0.0
         self.service = Service(
@@ -56,7 +63,7 @@ class Joined:
             bill=Bill(prior("openai", "gpt-realtime"), hits=lambda: 1.0),
         )
         ids = numbered("laconic_")
-        self.session = Session(ids=lambda: next(ids), memory=memory, model="gpt-realtime")
+        self.session = Session(ids=lambda: next(ids), memory=memory, model="gpt-realtime", budget=budget)
         self.recorded: list[tuple[Sender, str]] = []
         self.relay = Relay(
             self.session,
@@ -215,6 +222,19 @@ def test_a_summary_by_another_model_is_a_row_of_that_model() -> None:
     [row] = [row for row in joined.rows if row.kind == "summary"]
     assert row.model == "gpt-5.4-nano"
     assert row.usage is not None
+
+
+def test_the_row_of_a_summary_that_nobody_reports_says_how_much_it_may_have_used() -> None:
+    joined = Joined(*["Fine."] * 40, memory="summary:6:2", budget="1000000 tokens, $50", summary_model="gpt-5.4-nano")
+    joined.say("session.update", session=TEXT_ONLY)
+    while not joined.asks:
+        joined.ask("And then?")
+    [asked] = joined.asks
+    joined.session.summarised(asked.id, None, joined.now, unreported=True)
+    joined.drain()
+    [row] = [row for row in joined.rows if row.kind == "summary"]
+    assert row.at_most["tokens"] > text_tokens(asked.text) + asked.max_tokens
+    assert row.at_most["nanodollars"] > 200 * row.at_most["tokens"]
 
 
 def test_the_last_row_is_for_the_session_itself() -> None:
