@@ -94,6 +94,20 @@ class Broken:
         raise Unreachable("the ledger does not answer; look at its disk")
 
 
+class Forgetful:
+    """Books that fail at the first `times` writes."""
+
+    def __init__(self, times: int = 1) -> None:
+        self.rows: list[Row] = []
+        self._times = times
+
+    async def write(self, rows: Sequence[Row]) -> None:
+        self._times -= 1
+        if self._times >= 0:
+            raise Unreachable("the ledger does not answer")
+        self.rows += rows
+
+
 class Purse:
     """Something shared with others: what was asked of it, and what it gives."""
 
@@ -389,6 +403,17 @@ async def test_without_books_nobody_goes_on() -> None:
     assert sitting.app.sent[-1]["error"]["code"] == "gateway_error"
     assert sitting.app.closed == (1011, "gateway error")
     assert sitting.service.closed == (1000, "")
+
+
+async def test_a_row_whose_write_failed_is_written_at_the_end() -> None:
+    """The database was away for a moment: the session ends of it, and its last reply is paid for all the same."""
+    books = Forgetful()
+    sitting = Sitting(books=books)
+    sitting.exchange(1)
+    with pytest.raises(Unreachable):
+        await sitting.over()
+    assert [row.kind for row in books.rows] == ["reply", "session"]
+    assert "response.done" not in sitting.app.names
 
 
 async def test_whoever_watches_is_told() -> None:

@@ -134,7 +134,7 @@ class Pump:
         self._watch = watch
         self._to_app, self._to_service = _Lane(app), _Lane(service)
         self._behind = 0  # batches that wait for the ledger, in order
-        self._left: list[Row] = []  # of those whose turn did not come before the end
+        self._left: list[Row] = []  # what could not be written before the end
         self._writing = asyncio.Lock()
         self._stirred = asyncio.Event()
         self._moved = asyncio.Event()  # something was carried out since somebody asked
@@ -321,7 +321,7 @@ class Pump:
                 if batch.rows:
                     await self._books.write(batch.rows)
                 self._to_app.put(batch.to_app)
-        except asyncio.CancelledError:
+        except BaseException:  # our turn is over, or the database away: the end tries once more
             self._left += batch.rows  # a row that was written after all is not written twice
             raise
         finally:
