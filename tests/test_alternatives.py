@@ -357,6 +357,21 @@ def test_each_memory_remembers_its_own_share() -> None:
     assert folded.gist_facts > folded.facts > 0
 
 
+def test_a_reply_its_service_announced_complete_is_told_once() -> None:
+    """As an item of nobody knows whose, before the response that made it is over."""
+    announced, plain = (Alternatives(DROPPED, GA, memories=["everything", "last:1"]) for _ in range(2))
+    for number in range(3):
+        reply = spoken(f"r{number}")
+        announced.said(reply)
+        for story in (announced, plain):
+            story.replied(f"a{number}", [reply], usage_of([reply], DROPPED))
+    assert announced.floor == plain.floor
+    assert announced.spoken == plain.spoken
+    for name in ("everything", "last:1"):
+        assert announced.counts(name).latest == plain.counts(name).latest
+        assert announced.remembered(name) == plain.remembered(name)
+
+
 def test_what_was_not_heard_was_not_said() -> None:
     """A cut reply counts as far as it was heard and is written so; an unheard one not at all."""
     story = Alternatives(DROPPED, GA, memories=["everything", "written", "last:1"])

@@ -130,6 +130,11 @@ def test_the_error_is_what_the_module_says(
     assert abs(sum(errors)) <= sum_off * sum(count for count, _ in sentences)
 
 
+def test_counts_are_added_and_taken_away_kind_by_kind() -> None:
+    assert Tokens(3, 2, 1) + Tokens(1, 1, 1) == Tokens(4, 3, 2)
+    assert Tokens(3, 2, 1) - Tokens(1, 1, 1) == Tokens(2, 1)
+
+
 def test_no_text_is_no_token() -> None:
     assert text_tokens("") == 0
 

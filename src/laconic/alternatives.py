@@ -105,6 +105,7 @@ class Alternatives:
         named = [imagined(memory) if isinstance(memory, str) else memory for memory in memories]
         self._lines = {memory.name: _Line(memory, RunningPrompt(laws, head)) for memory in named}
         self._fresh = Tokens()  # new speech and new words
+        self._presumed: dict[str, Tokens] = {}  # of it, by item, what a response may yet turn out to have made
         self._generated: dict[tuple[bool, bool], Usage] = {}
         self._unknown = 0
         self._beside: dict[str, Cost] = {}  # transcription and out-of-band responses, by currency
@@ -152,7 +153,10 @@ class Alternatives:
         sounds = any(part.is_audio for part in item.parts)
         tokens = item_tokens(item, self._laws)
         words_only = max(0, tokens.text - self._framing(item, sounds))
-        self._fresh += Tokens(words_only, tokens.audio, tokens.image)
+        fresh = Tokens(words_only, tokens.audio, tokens.image)
+        self._fresh += fresh
+        if item.type == "function_call" or item.role == "assistant":
+            self._presumed[item.id] = fresh
         holds = Remembered(speech_ms=item.audio_ms, facts=facts)
         self._said += holds
         words = _spoken_words(item) if sounds else None
@@ -187,6 +191,10 @@ class Alternatives:
         """
         if self._repeated("replied", response_id):
             return
+        for item in items:
+            if item.id in self._presumed:  # its service announced it complete, as if it were not the response's
+                self._fresh -= self._presumed.pop(item.id)
+                self.left(item.id)
         if usage is None:
             self._unknown += 1
         elif usage.input_tokens or usage.output_tokens:

@@ -118,7 +118,7 @@ class RunningPrompt:
     @property
     def items(self) -> Tokens:
         """All pieces together, without instructions and tools."""
-        return _minus(self.total, self.head)
+        return self.total - self.head
 
     def young(self) -> Iterator[Piece]:
         """Newest first, what has been said since the last response: never read, and not to be forgotten yet."""
@@ -131,7 +131,7 @@ class RunningPrompt:
 
     def set_head(self, head: Tokens) -> None:
         """Other instructions or tools: everything has to be read again."""
-        self.total = _minus(self.total, self.head) + head
+        self.total = self.total - self.head + head
         self.head = head
         self._change(_NOTHING)
 
@@ -178,16 +178,16 @@ class RunningPrompt:
             self._sounding.remove(piece)
         if piece.call_id is not None:
             self._partners[piece.call_id].remove(piece)
-        self.total = _minus(self.total, piece.tokens)
-        self.dropped = _minus(self.dropped, piece.dropped)
+        self.total = self.total - piece.tokens
+        self.dropped = self.dropped - piece.dropped
         self.remembered += -piece.holds
 
     def resize(self, piece: Piece, tokens: Tokens) -> None:
         """The piece has changed in place, and so has its size."""
         _, before = self._locate(piece)
         self._change(before)
-        self.total = _minus(self.total, piece.tokens) + tokens
-        self.dropped = _minus(self.dropped, piece.dropped)
+        self.total = self.total - piece.tokens + tokens
+        self.dropped = self.dropped - piece.dropped
         piece.tokens, piece.dropped = tokens, _NOTHING
 
     def write_down(self, piece: Piece, tokens: Tokens) -> None:
@@ -224,7 +224,7 @@ class RunningPrompt:
 
     def _drop(self, piece: Piece) -> None:
         silent = piece.silent or _NOTHING
-        lost = _minus(piece.tokens, silent)
+        lost = piece.tokens - silent
         self.resize(piece, silent)
         piece.dropped = lost
         self.dropped += lost
@@ -256,7 +256,7 @@ class RunningPrompt:
             if left is piece:
                 return steps, front
             front += left.tokens
-            back = _minus(back, right.tokens)
+            back = back - right.tokens
             if right is piece:
                 return len(self._pieces) - 1 - steps, back
         raise KeyError(piece.id)
@@ -265,7 +265,3 @@ class RunningPrompt:
 def sum_tokens(pieces: Iterable[Piece]) -> int:
     """Tokens of all kinds in these pieces."""
     return sum(piece.tokens.text + piece.tokens.audio + piece.tokens.image for piece in pieces)
-
-
-def _minus(one: Tokens, other: Tokens) -> Tokens:
-    return Tokens(one.text - other.text, one.audio - other.audio, one.image - other.image)

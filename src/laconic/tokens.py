@@ -50,6 +50,9 @@ class Tokens:
     def __add__(self, other: Tokens) -> Tokens:
         return Tokens(self.text + other.text, self.audio + other.audio, self.image + other.image)
 
+    def __sub__(self, other: Tokens) -> Tokens:
+        return Tokens(self.text - other.text, self.audio - other.audio, self.image - other.image)
+
     def __bool__(self) -> bool:
         return self != Tokens()
 
