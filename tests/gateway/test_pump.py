@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -21,7 +22,7 @@ from laconic.client.summarise import Summary
 from laconic.errors import Unreachable
 from laconic.events import Raw
 from laconic.gateway.books import NO_BOOKS, UNLIMITED, Allowance, Books, Row
-from laconic.gateway.database import open_database
+from laconic.gateway.database import Transaction, open_database
 from laconic.gateway.keys import Keys
 from laconic.gateway.ledger import Ledger
 from laconic.gateway.limits import Limits
@@ -92,6 +93,19 @@ class Slow:
 class Broken:
     async def write(self, rows: Sequence[Row]) -> None:
         raise Unreachable("the ledger does not answer; look at its disk")
+
+
+class Unplugged:
+    """A database that does not answer."""
+
+    where = "nowhere"
+
+    @asynccontextmanager
+    async def writing(self, *locks: str) -> AsyncGenerator[Transaction, None]:
+        raise Unreachable("it is gone")
+        yield
+
+    reading = writing
 
 
 class Forgetful:
@@ -478,18 +492,22 @@ async def test_where_nothing_is_left_nothing_is_sent() -> None:
 
 
 async def test_what_is_left_of_a_share_is_given_back_once_the_budget_has_ended() -> None:
-    """Though the app stays; not before, and not where time is shared, which goes on."""
-    purse, clock = Purse((10, True)), Purse((10, True))
+    """Though the app stays; not before, and not where time is shared, which goes on, or what it costs."""
+    purse, clock, meter = Purse((10, True)), Purse((10, True)), Purse((10, True))
     clock.units = frozenset({"nanodollars", "ms"})
-    both = [Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=one) for one in (clock, purse)]
+    meter.units = frozenset({"nanodollars", "tokens"})
+    every = [Sitting(budget=Budget(shared=frozenset({"nanodollars"})), allowance=one) for one in (clock, purse)]
+    every.append(Sitting(budget=Budget(shared=frozenset({"tokens"})), allowance=meter, model="grok-voice-latest"))
     await settled()
     assert not purse.closed
-    for sitting in both:
+    for sitting in every:
         sitting.app.says({"type": "response.create"})
     await until(lambda: purse.closed == 1)
+    await until(lambda: all(sitting.session.over for sitting in every))
     await settled()
     assert not clock.closed
-    for sitting in both:
+    assert not meter.closed
+    for sitting in every:
         assert sitting.app.closed is None
         await sitting.end()
 
@@ -834,6 +852,37 @@ async def test_of_a_budget_in_minutes_a_session_has_them_all_and_no_more(beside:
         await until(lambda: sitting.session.over)
         assert sitting.session.over == "The shared budget of 3 min/day is used up."
         await sitting.end()
+
+
+@pytest.mark.parametrize("settled", [True, False])
+async def test_what_could_not_be_written_stays_taken_whoever_closes_the_share(
+    settled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The books cannot be written, and then the database is back: a reply whose bill has come, or never does."""
+    monkeypatch.setattr("laconic.gateway.pump._SETTLE_S", 0.05)
+    async with open_database(f"sqlite:///{tmp_path / 'ledger.db'}") as database:
+        key, _ = await Keys(database).create("it", budgets=limits("$5"))
+        gateway = Limits(database)
+        share = await gateway.open("sess_1", key)
+        sitting = Sitting(budget=Budget(shared=share.units), allowance=share, books=Broken())
+        sitting.service.says(*written(1), *begun(1))
+        await until(lambda: "response.created" in sitting.app.names)
+        account = sitting.session.account
+        assert account is not None
+        worst = account.spoken_for.nanodollars
+        with monkeypatch.context() as away:
+            away.setattr(gateway, "_database", Unplugged())
+            if settled:
+                sitting.service.says(*done(1))
+            else:
+                sitting.app.ends(1006)
+            with pytest.raises(Unreachable, match="ledger does not answer"):
+                await sitting.over()
+        await share.close()
+        (standing,) = await gateway.standings(key)
+        bill = sitting.session.meter.nanodollars
+        assert 0 < (bill if settled else worst) == standing.used
+        assert standing.held == 0
 
 
 async def test_what_was_reported_is_not_taken_twice() -> None:

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import msgspec
 
@@ -29,6 +29,7 @@ from laconic.errors import LaconicError
 from laconic.events import Raw
 from laconic.gateway.books import NO_BOOKS, UNLIMITED, Allowance, Books, Row
 from laconic.gateway.relay import Batch, Relay
+from laconic.gateway.rows import spent
 from laconic.gateway.sockets import Closed, Socket, sendable
 
 __all__ = ["Bounds", "Pump", "error_event"]
@@ -173,15 +174,39 @@ class Pump:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             try:
-                rows, last = self._late_rows(), self._relay.end(self._now())
-                if last is not None:
-                    await self._books.write([*self._left, *rows, last])
-                await self._summed_up()
-                if rows := self._late_rows():
-                    await self._books.write(rows)
-            finally:
-                await self._summaries.close()
+                await self._last_rows()
+            except BaseException:
+                self._left += self._late_rows()
+                with suppress(LaconicError):  # whoever closes it again need not know what is lost
+                    await self._allowance.close(lost=self._unwritten())
+                raise
             await self._allowance.close(lost=self._relay.unreported)
+
+    async def _last_rows(self) -> None:
+        """Write down what is not yet, the session itself and the summaries that are still being written."""
+        try:
+            self._left += self._late_rows()
+            if (last := self._relay.end(self._now())) is not None:
+                self._left.append(last)
+            await self._write_left()
+            await self._summed_up()
+            self._left += self._late_rows()
+            await self._write_left()
+        finally:
+            await self._summaries.close()
+
+    async def _write_left(self) -> None:
+        if self._left:
+            await self._books.write([*self._left])
+            self._left = []
+
+    def _unwritten(self) -> Mapping[str, int]:
+        """How much may have been used, by unit, of which there is no row: by what is under way, and by what could not
+        be written."""
+        lost = Counter(self._relay.unreported)
+        for row in self._left:
+            lost.update(asdict(spent(row)))
+        return lost
 
     def _late_rows(self) -> list[Row]:
         """Of what was told when nobody was left to take it: a summary that has come, or has not."""
