@@ -65,3 +65,12 @@ def test_what_the_app_commits_itself_the_app_has_answered() -> None:
     item = {"id": "u1", "type": "message", "role": "user", "content": [{"type": "input_audio"}]}
     talk.service("conversation.item.added", item=item)
     assert talk.sent("response.create") == []
+
+
+def test_nothing_is_remembered_of_turns_that_are_not_written_down() -> None:
+    talk = Talk("$2")
+    account = talk.session.account
+    assert account is not None
+    talk.speaks("u1")
+    talk.speaks("u2", 4_000)
+    assert account._reserved == {}  # pyright: ignore[reportPrivateUsage]

@@ -48,7 +48,8 @@ class Heard:
         if item is None or item_id not in self._commits:
             return False
         self._commits.discard(item_id)
-        self._account.reserve(_key(item_id), self._can.hearing(item.audio_ms))
+        if (spend := self._can.hearing(item.audio_ms)) != Spend():  # what is not written down is never billed either
+            self._account.reserve(_key(item_id), spend)
         turn = item_id in self._turns
         self._turns.discard(item_id)
         return turn
