@@ -282,3 +282,18 @@ def test_a_budget_too_small_for_a_reply_is_not_said_to_be_used_up() -> None:
     talk = Talk("$0.0040", None)
     talk.app("response.create")
     assert talk.session.over == "The budget of $0.0040 does not suffice for one reply."
+
+
+def test_of_the_ids_given_to_what_came_without_one_the_latest_are_known() -> None:
+    talk = Talk("$20", None, **CHEAP)
+    for n in range(150):
+        talk.app("response.create")
+        talk.begins(f"r{n}")
+        talk.ends(f"r{n}", usage())
+    talk.app("response.create")
+    event_id = talk.sent("response.create")[-1]["event_id"]
+    talk.told()
+    talk.service("error", error={"type": "invalid_request_error", "code": "no", "message": "no", "event_id": event_id})
+    assert [told["error"]["event_id"] for told in talk.told()] == [None]
+    named = talk.session._limiting._asking.named  # pyright: ignore
+    assert len(named) == 100

@@ -32,6 +32,7 @@ __all__ = ["Asking"]
 _HELD_S, _TURN_S = 10.0, 60.0
 """How long a response may have to wait: one that is asked for, and the answer to a turn."""
 _HELD_AT_MOST = 8
+_NAMED_AT_MOST = 100
 _AGAIN_S = 0.5
 
 
@@ -51,8 +52,8 @@ class Asking:
         send: Callable[[ev.Raw, float], None],
         end: Callable[[End, float], None],
     ) -> None:
-        self.named: set[str] = set()
-        """Event ids we gave to what the app sent without."""
+        self.named: deque[str] = deque(maxlen=_NAMED_AT_MOST)
+        """Event ids we gave to what the app sent without; the latest of them, since what is refused is so at once."""
         self._can, self._parting, self._leasing = can, parting, leasing
         self._under_way, self._unheard = under_way, unheard
         self._ids, self._actions, self._send, self._end = ids, actions, send, end
@@ -147,7 +148,7 @@ class Asking:
             event["response"] = own | {"max_output_tokens": cap}
         if event.get("event_id") is None:  # so that its refusal can be told from that of an answer nobody asked for
             event["event_id"] = self._ids()
-            self.named.add(event["event_id"])
+            self.named.append(event["event_id"])
         aside = own.get("conversation") == "none"
         self._under_way.ask(
             Create(
