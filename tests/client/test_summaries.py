@@ -127,6 +127,16 @@ async def test_a_summary_that_cannot_be_had_is_told_once_and_charged_for_what_wa
     assert len(desk.charged()) == 2
 
 
+async def test_nothing_is_kept_of_summaries_that_are_written() -> None:
+    summary = Summary("The user is Marco.", USAGE, "gpt-5.4-nano")
+    desk = Desk(gives(*[summary] * 5))
+    for n in range(5):
+        desk.ask()
+        await until(lambda n=n: len(desk.memory.got) == n + 1)
+        await desk.summaries.written()
+    assert len(desk.summaries._tasks) == 1  # pyright: ignore[reportPrivateUsage]
+
+
 async def test_when_the_talk_is_over_nobody_waits_for_a_summary() -> None:
     """But whoever writes it goes on, and what that costs is not known."""
 

@@ -53,6 +53,7 @@ class Summaries:
     def ask(self, asked: Summarise) -> None:
         """Have this summary made. Returns at once."""
         if self._writer is not None:
+            self._tasks = [task for task in self._tasks if not _well_done(task)]
             self._tasks.append(asyncio.create_task(self._make(self._writer, asked), name=f"summary {asked.id}"))
             return
         instructions = summary_instructions(self._lang, asked.max_tokens)
@@ -91,6 +92,11 @@ class Summaries:
         else:
             self._session.summarised(asked.id, made.text, self._now(), usage=made.usage, model=made.model)
         self._done()
+
+
+def _well_done(task: asyncio.Task[None]) -> bool:
+    """Whether there is nothing to come of it any more, not even an error."""
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 def written_by(chat: ChatEndpoint, lang: str = "en") -> Writer:
