@@ -148,6 +148,26 @@ async def test_there_is_no_more_where_nobody_could_give_back_enough(limits: Limi
     assert await two.lease("nanodollars", DOLLAR, urgent=True, needs=3 * DOLLAR + 1) == (0, True)
 
 
+async def test_a_session_that_was_asked_hears_of_it_though_the_database_goes_away_meanwhile(
+    database: Database, limits: Limits, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between one key and the next: what was asked was read, and is asked no more."""
+    elsewhere = Limits(database, watch, lease_s=60)
+    first, second = await limits.open("s1", key("$1", name="a")), await limits.open("s2", key("$1", name="b"))
+    asked = [pressed(share) for share in (first, second)]
+    for name, share in (("a", first), ("b", second)):
+        await share.lease("nanodollars", DOLLAR)
+        in_need = await elsewhere.open(f"{name} in need", key("$1", name=name))
+        assert await in_need.lease("nanodollars", 1, urgent=True) == (0, False)
+    with monkeypatch.context() as away:
+        away.setattr(limits, "_database", Unplugged(database, after=1))
+        with pytest.raises(Unreachable):
+            await limits.renew()
+    assert asked == [["nanodollars"], []]
+    await limits.renew()
+    assert asked == [["nanodollars"], ["nanodollars"]]
+
+
 async def test_of_a_budget_of_the_key_everybody_is_asked(database: Database, limits: Limits, watch: Watch) -> None:
     elsewhere = Limits(database, watch, lease_s=60)
     it = key("5000 tokens", "9000 tokens")
@@ -416,14 +436,21 @@ async def test_the_gateway_renews_for_as_long_as_it_runs(database: Database, wat
 
 
 class Unplugged:
-    """A database that has stopped answering."""
+    """A database that stops answering, once it has done `after` things."""
 
     where = "nowhere"
 
+    def __init__(self, database: Database | None = None, after: int = 0) -> None:
+        self._database = database
+        self._after = after
+
     @asynccontextmanager
     async def writing(self, *locks: str) -> AsyncGenerator[Transaction, None]:
-        raise Unreachable("it is gone")
-        yield
+        self._after -= 1
+        if self._database is None or self._after < 0:
+            raise Unreachable("it is gone")
+        async with self._database.writing(*locks) as transaction:
+            yield transaction
 
     reading = writing
 

@@ -273,7 +273,6 @@ class Limits:
         """
         now = self._clock()
         lost: set[str] = set()
-        pressed: dict[str, Unit] = {}
         for key in sorted({share.pools[0].key for share in self._open.values()}):
             async with self._database.writing(key_lock(key)) as transaction:
                 ours = {session for session, share in self._open.items() if share.pools[0].key == key}
@@ -285,8 +284,8 @@ class Limits:
                     as_text(now),
                     as_text(now + self._lease),
                 )
-                if word := {session: unit for session, unit in renewed if unit is not None}:
-                    pressed |= word
+                pressed: dict[str, Unit] = {session: unit for session, unit in renewed if unit is not None}
+                if pressed:
                     await transaction.fetch(
                         "UPDATE laconic_leases SET pressed = NULL WHERE gateway = ?1 AND key_id = ?2",
                         self._gateway,
@@ -295,10 +294,10 @@ class Limits:
             kept = {session for session, _ in renewed}
             for session in kept & self._open.keys():
                 self._open[session].until = now + self._lease
+            for session in pressed.keys() & self._open.keys():
+                self._open[session].press(pressed[session])  # now: the database may be gone before the next key's turn
             lost |= (ours & self._open.keys()) - kept
         await self._collect_all(now)
-        for session in pressed.keys() & self._open.keys():
-            self._open[session].press(pressed[session])
         return self._forget(lost)
 
     async def _collect_all(self, now: datetime) -> None:
