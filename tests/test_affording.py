@@ -151,6 +151,17 @@ def test_what_is_written_down_costs_by_its_model_and_by_the_dearest_where_that_i
     assert deployment.hearing(60_000) == deployment.hearing(60_000)
 
 
+def test_where_minutes_are_billed_being_connected_costs() -> None:
+    by_time = Rates(name="m", per_minute=100)
+    assert Purse("$1").can.lasting(60.0) == Spend()
+    assert Purse("$1", by_time).can.lasting(60.0) == Spend(100)
+    assert Purse("$1", by_time).can.lasting(1.0) == Spend(2), "rounded up"
+    assert Purse("$1", by_time).can.ticking
+    assert not Purse("1000 tokens", by_time).can.ticking
+    assert not Purse("$1").can.ticking
+    assert not Purse("$1", None).can.ticking
+
+
 def test_a_transcription_that_may_begin_counts_already() -> None:
     purse = Purse("$1")
     purse.wishes(audio={"input": {}})
@@ -172,3 +183,11 @@ def test_what_is_missing_may_come_from_others_if_all_of_it_is_theirs() -> None:
     purse.account.passed(0.0)
     purse.account.passed(60.0)
     assert purse.can.lacking(Spend(), Spend()) == ("ms",)
+
+
+def test_the_shortest_reply_worth_making_is_two_hundred_tokens_or_the_app_s_own_cap() -> None:
+    purse = Purse("$1")
+    reads = purse.can.spend(purse.can.reads({}), 0, spoken=True)
+    assert purse.can.least == reads + Spend(200 * 200, 200)
+    purse.wishes(max_output_tokens=10)
+    assert purse.can.least == reads + Spend(10 * 200, 10)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from limited_talk import CHEAP, Talk
+import pytest
+from limited_talk import CHEAP, VAD, Talk, Wire
 
-from laconic.actions import BudgetEnded, BudgetWarned, GiveBack, Lease
+from laconic.actions import BudgetEnded, BudgetWarned, GiveBack, Hangup, Lease, ToService
 from laconic.budget import Budget, Limit, limits
 
 
@@ -272,3 +273,81 @@ def test_time_is_not_given_back_nor_anything_once_it_is_over() -> None:
     assert talk.session.over is not None
     talk.pressed("nanodollars")
     assert talk.take(GiveBack) == []
+
+
+# --- where the connection itself costs -------------------------------------------------------------------------------
+
+GROK = "grok-voice-latest"
+"""Eight cents a minute: a budget of 40 lasts five minutes."""
+
+
+def hangs_up(talk: Talk, seconds: float = 600.0, said: list[str] | None = None) -> bool:
+    """Wait for that, half a second at a time. `said`: what is said to the service meanwhile."""
+    end = talk.now + seconds
+    while talk.now < end:
+        talk.wait(0.5)
+        if said is not None:
+            said += [str(action.raw) for action in talk.came if isinstance(action, ToService)]
+        talk.accept()
+        if talk.take(Hangup):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("detection", [None, VAD])
+@pytest.mark.parametrize("goodbye", [True, False])
+def test_silence_costs_too_and_is_ended_by_hanging_up(detection: Wire | None, goodbye: bool) -> None:
+    talk = Talk(Budget(limits=limits("$0.4"), goodbye=goodbye), detection, model=GROK)
+    assert not hangs_up(talk, 200.0)
+    assert talk.session.over is None
+    said: list[str] = []
+    assert hangs_up(talk, said=said)
+    assert 270.0 < talk.now < 300.5
+    assert talk.session.over == "The budget of $0.4000 is used up."
+    assert sum("response.create" in raw for raw in said) == goodbye
+    assert talk.session.meter.nanodollars <= 400_000_000 + 700_000, "but for the half second in which we looked"
+    assert talk.take(BudgetWarned) != []
+
+
+def test_a_reply_is_waited_for_only_while_there_is_money() -> None:
+    talk = Talk("$0.4", None, model=GROK)
+    talk.app("response.create")
+    talk.begins("r1")
+    assert hangs_up(talk)
+    assert 290.0 < talk.now < 300.5
+    assert talk.session.meter.nanodollars <= 400_700_000
+    assert talk.session.over == "The budget of $0.4000 is used up."
+
+
+def shares_dollars(granted: int) -> Talk:
+    talk = Talk(Budget(shared=frozenset({"nanodollars"}), goodbye=False), None, model=GROK)
+    [lease] = talk.take(Lease)
+    assert talk.session.over is None
+    assert lease.amount > granted
+    talk.leased("nanodollars", granted, of=Limit("nanodollars", 10**9, "day"))
+    return talk
+
+
+def test_of_shared_dollars_more_is_asked_for_before_time_has_used_them_up() -> None:
+    talk = shares_dollars(80_000_000)
+    while talk.now < 200.0:
+        talk.wait(1.0)
+        for lease in talk.take(Lease):
+            talk.leased(lease.unit, 2_000_000)
+    assert talk.session.over is None
+    assert talk.session.account is not None
+    assert talk.session.account.left("nanodollars") > 0
+
+
+def test_dollars_that_others_hold_are_not_waited_for_while_time_uses_them_up() -> None:
+    talk = shares_dollars(80_000_000)
+    ended: list[float] = []
+    while not ended and talk.now < 100.0:
+        talk.wait(0.5)
+        for lease in talk.take(Lease):
+            talk.leased(lease.unit, 0)
+        ended += [talk.now for _ in talk.take(Hangup)]
+    assert 55.0 < ended[0] < 61.0
+    assert talk.session.over is not None
+    assert "of $1/day is held by other sessions" in talk.session.over
+    assert talk.session.meter.nanodollars <= 80_700_000

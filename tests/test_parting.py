@@ -36,9 +36,9 @@ class Ending:
         self.asked: list[dict[str, Any]] = []
         self.can_pay = True
 
-    def begin(self, now: float = 0.0, **options: Any) -> None:
+    def begin(self, now: float = 0.0, *, close: bool = False, **options: Any) -> None:
         how: dict[str, Any] = {"unit": "nanodollars", "why": "It is over."} | options
-        self.parting.begin(End(**how), now)
+        self.parting.begin(End(**how), now, close=close)
 
     def go_on(self, now: float, *, responding: bool = False, running: tuple[str, ...] = ()) -> list[Action]:
         def say(raw: str) -> bool:
@@ -84,6 +84,12 @@ def test_the_socket_is_closed_when_the_goodbye_can_have_been_heard() -> None:
     assert ending.go_on(8.0) == []
     assert ending.go_on(9.0) == [Hangup(1008, "It is over.")]
     assert ending.go_on(10.0) == []
+
+
+def test_a_socket_may_have_to_be_closed_whatever_the_budget_says() -> None:
+    ending = Ending(goodbye=False)
+    ending.begin(close=True)
+    assert ending.go_on(0.0)[-1] == Hangup(1008, "It is over.")
 
 
 @pytest.mark.parametrize("responding", [True, False])

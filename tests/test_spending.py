@@ -121,3 +121,10 @@ def test_a_budget_is_untouched_while_all_of_it_is_there() -> None:
     assert not shared.untouched("tokens"), "somebody else has used some"
     shared.leased("tokens", 100, last=True)
     assert shared.untouched("tokens")
+
+
+def test_time_that_passes_in_silence_is_spent_where_it_is_billed() -> None:
+    account = Account(limits("$1"), (), Meter(Rates(name="m", per_minute=60_000_000)))
+    account.passed(100.0)
+    account.passed(101.0)
+    assert account.spent("nanodollars") == 1_000_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from laconic.budget import Unit
 from laconic.conversation import Conversation
 from laconic.gate import NUMBER_AT_MOST, Gate
@@ -99,6 +101,16 @@ class Affording:
             each = output_price(self.rates, self._laws, spoken=spoken)
             money = input_price(reads, self.rates, self._laws) + written * each
         return Spend(money, reads.text + reads.audio + reads.image + written)
+
+    @property
+    def ticking(self) -> bool:
+        """Whether a limit in dollars is used up by the connection itself, whatever is said."""
+        return self.in_dollars and self.lasting(1.0) != Spend()
+
+    def lasting(self, seconds: float) -> Spend:
+        """What being connected for so long costs by itself."""
+        rates = self.rates
+        return Spend(ceil(seconds * (rates.per_minute or 0) / 60) if rates is not None else 0)
 
     def hearing(self, ms: int) -> Spend:
         """The most that writing down so much of the user's sound can cost."""

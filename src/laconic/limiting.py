@@ -301,7 +301,8 @@ class Limiting:
 
     def _end(self, end: End, now: float) -> None:
         """Nothing more is heard and nothing answered, but for a goodbye."""
-        self._parting.begin(end, now)
+        # A connection that costs by itself would go on costing.
+        self._parting.begin(end, now, close=self._can.ticking)
         self._nearing.put_in_force(Force(off=True), now)
         self._asking.give_up(end.why)
         self._wind_up(now)

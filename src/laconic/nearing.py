@@ -28,6 +28,8 @@ from laconic.worst_case import Spend
 
 __all__ = ["Nearing"]
 
+_LOOK_S, _LOOK_AT_MOST_S = 1.0, 60.0
+"""How often it is looked at how much is left of a budget that time itself uses up: by the second near its end."""
 _FAR = 3
 """So many worst cases must be left for the service to be let answer by itself; one more to open a closed gate."""
 
@@ -52,12 +54,14 @@ class Nearing:
         self._unheard, self._actions = unheard, actions
         self._ids = ids
         self._warned = False
+        self._again_at: float | None = None  # where the connection itself costs
         self.deaf = False
         """Nothing of the app's sound may pass until others have given back what they hold."""
 
     def look(self, now: float) -> End | None:
         """See how much is left, and do what is due. Why the talk has to end, if it has."""
         unit = self._account.tightest
+        self._again_at = None
         self._warn(unit)
         if (end := self._time_up(now)) is not None:
             return end
@@ -78,21 +82,27 @@ class Nearing:
         # Speech goes on being written down, whether or not it can be answered.
         hearing = self._can.hearing(self._conversation.input.entering_ms + unheard_ms)
         room = self._can.room(reads, kept, unheard_ms, spoken=self._can.spoken({}))
+        worst = self._can.spend(reads, number if ungated else 0, spoken=self._can.spoken({})) + hearing
+        worst = worst + worst if ungated else worst
+        if self._can.ticking:
+            second = self._can.lasting(_LOOK_S)
+            lasts_s = (self._can.free("nanodollars", kept) - worst.nanodollars) / second.nanodollars - _LOOK_S
+            self._again_at = now + min(max(lasts_s, _LOOK_S), _LOOK_AT_MOST_S)
+            return self._run_out(worst + second, kept, now) if ungated or room < 0 or lasts_s < 0 else None
         if not ungated and (room >= 0 or not (self.deaf or hearing != Spend())):
             self.deaf = False
             return None
         if not self.deaf and self._asking.waits(now):
             return None
-        worst = self._can.spend(reads, number if ungated else 0, spoken=self._can.spoken({})) + hearing
-        return self._nothing_left(worst + worst if ungated else worst, kept, now)
+        return self._nothing_left(worst, kept, now)
 
     @property
     def deadline(self) -> float | None:
-        """When to `look` because of the time: to ask for more of it, or since it is up."""
-        if self._parting.state != "talking" or self._leasing.awaits("ms"):
+        """When to `look` because of the time: to ask for more of it, or since it is up, or has used up the money."""
+        if self._parting.state != "talking":
             return None
-        due = (self._parting.due_at, self._leasing.more_time_at)
-        return min((at for at in due if at is not None), default=None)
+        due = (self._parting.due_at, self._leasing.more_time_at) if not self._leasing.awaits("ms") else ()
+        return min((at for at in (self._again_at, *due) if at is not None), default=None)
 
     def _time_up(self, now: float) -> End | None:
         """Time runs out by itself: so more of what is shared is asked for before, and once more when it is due. The end
@@ -119,6 +129,18 @@ class Nearing:
             return None
         unit = (*self._can.lacking(spend, kept), self._account.tightest)[0]
         return used_up(self._account, unit)
+
+    def _run_out(self, spend: Spend, kept: Spend, now: float) -> End | None:
+        """So much would be needed, and is not there, and the connection goes on costing: so nobody waits until others
+        give something back, nor longer for a reply than there is money."""
+        left = self._account.limit("nanodollars") - self._account.spent("nanodollars")
+        gone = left <= 2 * self._can.lasting(_LOOK_S).nanodollars
+        if self._asking.waits(now) and (not gone or self._leasing.awaits("nanodollars")):
+            return None
+        held = self._can.hopes(spend, kept)
+        unit = (*self._can.lacking(spend, kept), self._account.tightest)[0]
+        why = not_enough(self._account, unit, "", held=True) if held else used_up(self._account, unit).why
+        return End(unit, why, silent=gone)
 
     def spare(self, unit: Unit, now: float) -> int:
         """What of this can be given to others who are in need of it: half of what is not kept for what may happen next,

@@ -92,7 +92,7 @@ class Parting:
         self._unit: Unit = "nanodollars"
         self._until = 0.0
         self._end_of_time: float | None = None
-        self._told = False
+        self._told = self._close = False
         self._playing_s = 0.0
         self._hangup_at: float | None = None
 
@@ -117,12 +117,14 @@ class Parting:
         if words is None or self.state != "talking":
             return Spend()
         own = goodbye(words)
-        spend = can.spend(can.reads(own), own["max_output_tokens"], spoken=can.spoken({}))
+        spend = can.spend(can.reads(own), own["max_output_tokens"], spoken=can.spoken({})) + can.lasting(_GOODBYE_S)
         dear = any(4 * spend.of(unit) > self._account.limit(unit) for unit in self._account.units)
         return Spend() if dear else spend
 
-    def begin(self, end: End, now: float) -> None:
-        """It ends. Where time is up, nothing may run beyond that moment."""
+    def begin(self, end: End, now: float, *, close: bool = False) -> None:
+        """It ends. Where time is up, nothing may run beyond that moment. `close`: the socket is not left open, whatever
+        the budget says."""
+        self._close = close or self._budget.end == "close"
         self.why, self._unit = end.why, end.unit
         self._end_of_time = self._account.time_up_at if end.unit == "ms" else None
         self.state = "over" if end.silent or self._budget.farewell is None else "waiting"
@@ -160,5 +162,5 @@ class Parting:
                 self._actions.append(ToService(msgspec.json.encode(cancel).decode()))
         self._actions.append(BudgetEnded(unit, self._account.spent(unit), self._account.limit(unit), why))
         self._actions.append(refusal(why, None, self._ids()))
-        if self._budget.end == "close":
+        if self._close:
             self._hangup_at = now + self._playing_s

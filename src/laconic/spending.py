@@ -107,6 +107,7 @@ class Account:
         if self._began is None:
             self._began = now
         self._ms = max(self._ms, int((now - self._began) * 1000))
+        self._meter.elapsed(self._ms)  # which some services bill, though nobody says anything
 
     def reserve(self, key: str, spend: Spend) -> None:
         """Keep so much for something under way, in place of what was kept for it before."""

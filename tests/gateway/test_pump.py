@@ -174,13 +174,14 @@ class Sitting:
         allowance: Allowance = UNLIMITED,
         now: Callable[[], float] | None = None,
         entry: Entry | None = None,
+        model: str = "gpt-realtime",
     ) -> None:
         ids = count(1)
         self.app, self.service = Wire(), Wire()
         self.session = Session(
             ids=lambda: f"laconic_{next(ids)}",
             memory=memory,
-            model="gpt-realtime",
+            model=model,
             ack_timeout_s=ack_timeout_s,
             budget=budget,
         )
@@ -199,7 +200,7 @@ class Sitting:
             watch=self.noticed.extend,
         )
         self.run = asyncio.create_task(self.pump.run())
-        self.service.says({"type": "session.created", "session": {"type": "realtime", "model": "gpt-realtime"}})
+        self.service.says({"type": "session.created", "session": {"type": "realtime", "model": model}})
 
     async def end(self) -> None:
         self.app.ends(1000)

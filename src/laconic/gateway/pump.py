@@ -375,8 +375,10 @@ class Pump:
     def _to_give_back(self) -> bool:
         """Whether the budget has ended and what is left of the share is for others, however long the app stays."""
         done = self._relay.spent and not self._behind and not self._leasing and not self._summaries.busy
-        ticking = "ms" in self._allowance.units  # time goes on for as long as the app stays
-        return done and not ticking and not self._given_back
+        rates = self._relay.session.meter.rates
+        # Time goes on for as long as the app stays, and with it what it costs.
+        passing: set[Unit] = {"ms", "nanodollars"} if rates is not None and rates.by_time else {"ms"}
+        return done and not self._given_back and self._allowance.units.isdisjoint(passing)
 
     async def _give_back(self) -> None:
         if self._to_give_back:
