@@ -255,6 +255,54 @@ async def test_whoever_tries_again_to_give_back_keeps_what_is_lost(
     assert row.at_most == {"nanodollars": DOLLAR // 10}
 
 
+@pytest.mark.parametrize("beside", [True, False])
+async def test_a_share_that_could_not_be_given_back_is_when_the_database_is_back(
+    beside: bool, database: Database, limits: Limits, ledger: Ledger, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether or not others of its key are there to be renewed; and what its session may have used stays taken."""
+    it = key("$3")
+    share = await limits.open("s1", it)
+    if beside:
+        await limits.open("s2", it)
+    await share.lease("nanodollars", 2 * DOLLAR)
+    with monkeypatch.context() as away:
+        away.setattr(limits, "_database", Unplugged())
+        with pytest.raises(Unreachable):
+            await share.close(lost={"nanodollars": DOLLAR // 10})
+    watch.passes(seconds=50)
+    with monkeypatch.context() as away:
+        away.setattr(limits, "_database", Unplugged(database, after=1))
+        with pytest.raises(Unreachable):
+            await limits.renew()
+    watch.passes(seconds=50)
+    await Limits(database, watch).open("s3", it)
+    (standing,) = await limits.standings(it)
+    assert (standing.used, standing.held) == (0, 2 * DOLLAR), "it was renewed"
+    for _ in range(2):
+        assert await limits.renew() == frozenset()
+        (standing,) = await limits.standings(it)
+        assert (standing.used, standing.held) == (DOLLAR // 10, 0)
+    (row,) = await lost(ledger)
+    assert row.at_most == {"nanodollars": DOLLAR // 10}
+
+
+async def test_a_lease_that_no_session_knows_of_expires_beside_those_of_many(
+    database: Database, limits: Limits, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its session could not begin, since the database went away as it was written down."""
+    monkeypatch.setattr("laconic.gateway.limits._NAMED", 2)
+    it = key("9000 tokens")
+    shares = [await limits.open(f"s{n}", it) for n in range(5)]
+    stranger = await Limits(database, watch, lease_s=60, gateway=limits._gateway).open("s9", it)  # pyright: ignore[reportPrivateUsage]
+    for share in (*shares, stranger):
+        await share.lease("tokens", 1_000)
+    for _ in range(2):
+        watch.passes(seconds=50)
+        assert await limits.renew() == frozenset()
+    (standing,) = await limits.standings(it)
+    assert (standing.used, standing.held) == (1_000, 5_000)
+
+
 async def test_every_budget_that_binds_is_asked(limits: Limits, ledger: Ledger) -> None:
     """The day's, the month's, the key's whole life, and the user's own: the least left of them counts."""
     it = key("$9/month, $5/day, $50", "$2/day, $1")
@@ -458,6 +506,7 @@ class Unplugged:
 async def test_when_the_database_is_gone_sessions_end_before_their_leases_do(database: Database, watch: Watch) -> None:
     limits = Limits(database, watch, lease_s=0.03)
     share = await limits.open("s1", key("$3"))
+    await share.lease("nanodollars", DOLLAR)
     await limits.open("s2", None)
     told: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
     limits._database = Unplugged()  # pyright: ignore[reportPrivateUsage]
@@ -469,3 +518,11 @@ async def test_when_the_database_is_gone_sessions_end_before_their_leases_do(dat
     assert await told == {"s1"}
     assert not share.live
     keeping.cancel()
+    # It is ending, and its rows are still being written: until it has ended its lease is renewed, though not for it.
+    limits._database = database  # pyright: ignore[reportPrivateUsage]
+    assert await limits.renew() == frozenset()
+    watch.passes(seconds=0.02)
+    await Limits(database, watch).renew()
+    await share.close()
+    assert [row async for row in Ledger(database).rows()] == []
+    assert not share.live

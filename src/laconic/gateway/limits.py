@@ -11,11 +11,12 @@ of it. So when a session cannot go on and gets nothing, those that hold what it 
 of what it can spare, again and again if need be. Sessions of the same gateway are told at once, those of others when
 they renew.
 
-A lease lasts as long as its gateway renews it (every LEASE_S / 3 seconds). When a gateway dies, its leases expire, and
-whoever needs the key next collects them. What of it was spent? Rows are written before their responses are passed on,
-so every finished response has its row, but others may have been under way, and nobody is left to ask which. All that
-is known is that a session never uses more than it has leased. So whatever of a lease has no row is written down as a
-row of kind `lost`, unknown, and counts as used, until somebody looks at the service's bill and says what it really was
+A lease lasts as long as its gateway renews it (every LEASE_S / 3 seconds). What could not be given back when a session
+ended, since the database was away, is renewed and given back then. When a gateway dies, its leases expire, and whoever
+needs the key next collects them. What of it was spent? Rows are written before their responses are passed on, so every
+finished response has its row, but others may have been under way, and nobody is left to ask which. All that is known
+is that a session never uses more than it has leased. So whatever of a lease has no row is written down as a row of
+kind `lost`, unknown, and counts as used, until somebody looks at the service's bill and says what it really was
 (`laconic ledger resolve`). To know less would take a word to the database before each reply. Nothing is blocked for
 ever: a day's budget begins anew the next day, a month's the next month, and one without a period loses what a session
 has at hand (leasing.py: seven replies at their worst) for each that died with its gateway, no more.
@@ -31,7 +32,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -46,6 +47,8 @@ __all__ = ["LEASE_S", "Limits", "Pool", "Share", "Standing"]
 
 LEASE_S = 120.0
 """How long a lease outlives its last renewal."""
+
+_NAMED = 500  # sessions in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,10 @@ class Share:
         self.pools = pools
         self.until: datetime | None = None
         """When the lease ends unless it is renewed; None: nobody limits this session."""
-        self._lost: Mapping[str, int] = {}
+        self.lost: Mapping[str, int] = {}
+        """What `close` was told of."""
+        self.closing = False
+        """Whether `close` was called, and the session needs it no more."""
         self._tightest: dict[str, Limit] = {}
         self._pressed: Callable[[Unit], None] | None = None
 
@@ -135,11 +141,11 @@ class Share:
         """Give back what is left. After the session's last row was written.
 
         `lost`: what a response may have used, by unit, that was under way and will never report. It stays used, as
-        what a dead gateway leaves behind does. Whoever tries again, after the database did not answer, need not
-        repeat it.
+        what a dead gateway leaves behind does. Where the database does not answer, which is raised, the gateway tries
+        again whenever it renews; whoever tries before need not repeat what is lost.
         """
-        self._lost = lost or self._lost
-        await self._limits.give_back(self, self._lost)
+        self.lost, self.closing = lost or self.lost, True
+        await self._limits.give_back(self)
 
 
 class Limits:
@@ -152,6 +158,8 @@ class Limits:
         self._lease = timedelta(seconds=lease_s)
         self._gateway = gateway or uuid.uuid4().hex
         self._open: dict[str, Share] = {}
+        self._ending: dict[str, Share] = {}
+        """Of those that begin nothing more, all that are not closed yet, as far as we know."""
 
     def now(self) -> datetime:
         return self._clock()
@@ -252,11 +260,12 @@ class Limits:
                 amount,
             )
 
-    async def give_back(self, share: Share, lost: Mapping[str, int]) -> None:
+    async def give_back(self, share: Share) -> None:
         """See `Share.close`."""
-        self._open.pop(share.session, None)
         if not share.pools:
             return
+        self._open.pop(share.session, None)
+        self._ending[share.session] = share
         key, now = share.pools[0].key, self._clock()
         async with self._database.writing(key_lock(key)) as transaction:
             ended = await transaction.fetch(
@@ -264,26 +273,22 @@ class Limits:
             )
             # A lease that was collected is written down already.
             for (user,) in ended:
-                await _write_lost(transaction, key, share.session, user, lost, now)
+                await _write_lost(transaction, key, share.session, user, share.lost, now)
+        self._ending.pop(share.session, None)
 
     async def renew(self) -> frozenset[str]:
-        """Renew the leases of this gateway's sessions, and collect everybody's that have expired.
+        """Renew the leases of this gateway's sessions, give back what could not be when a session ended, and collect
+        everybody's leases that have expired.
 
         Returns the sessions of ours whose leases were collected by somebody who thought us dead: they get no more.
         """
         now = self._clock()
         lost: set[str] = set()
-        for key in sorted({share.pools[0].key for share in self._open.values()}):
+        for key in sorted({share.pools[0].key for share in (*self._open.values(), *self._ending.values())}):
             async with self._database.writing(key_lock(key)) as transaction:
                 ours = {session for session, share in self._open.items() if share.pools[0].key == key}
-                renewed = await transaction.fetch(
-                    "UPDATE laconic_leases SET renewed = ?3, expires = ?4 WHERE gateway = ?1 AND key_id = ?2"
-                    " RETURNING session, pressed",
-                    self._gateway,
-                    key,
-                    as_text(now),
-                    as_text(now + self._lease),
-                )
+                ending = {session for session, share in self._ending.items() if share.pools[0].key == key}
+                renewed = await self._renewed(transaction, sorted(ours | ending), now)
                 pressed: dict[str, Unit] = {session: unit for session, unit in renewed if unit is not None}
                 if pressed:
                     await transaction.fetch(
@@ -297,8 +302,29 @@ class Limits:
             for session in pressed.keys() & self._open.keys():
                 self._open[session].press(pressed[session])  # now: the database may be gone before the next key's turn
             lost |= (ours & self._open.keys()) - kept
+        for share in [share for share in self._ending.values() if share.closing]:
+            await self.give_back(share)
         await self._collect_all(now)
         return self._forget(lost)
+
+    async def _renewed(
+        self, transaction: Transaction, sessions: Sequence[str], now: datetime
+    ) -> list[tuple[str, Unit | None]]:
+        """Renew the leases of these sessions: those that were there, and of which unit some is to be given back.
+
+        They are named one by one: a lease of this gateway that none of its sessions knows of shall not live for ever.
+        """
+        renewed: list[tuple[str, Unit | None]] = []
+        for first in range(0, len(sessions), _NAMED):
+            some = sessions[first : first + _NAMED]
+            renewed += await transaction.fetch(
+                "UPDATE laconic_leases SET renewed = ?1, expires = ?2"
+                f" WHERE session IN ({', '.join(f'?{n}' for n in range(3, 3 + len(some)))}) RETURNING session, pressed",
+                as_text(now),
+                as_text(now + self._lease),
+                *some,
+            )
+        return renewed
 
     async def _collect_all(self, now: datetime) -> None:
         """Everybody's leases that have expired, key by key: each has its lock."""
@@ -331,7 +357,8 @@ class Limits:
         """Begin nothing more in these sessions."""
         gone = frozenset(sessions)
         for session in gone & self._open.keys():  # others have ended meanwhile
-            self._open.pop(session).until = self._clock()
+            share = self._ending[session] = self._open.pop(session)
+            share.until = self._clock()
         return gone
 
     async def standings(self, key: Key, user: str | None = None) -> list[Standing]:
