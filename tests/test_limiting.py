@@ -350,3 +350,16 @@ def test_an_event_that_nobody_knows_yet_passes_under_a_budget_too() -> None:
     talk.accept()
     talk.app("response.ponder", depth=3)
     assert [event["type"] for event in talk.sent()] == ["response.ponder"]
+
+
+def test_a_response_that_waits_for_an_item_is_refused_aloud_where_it_cannot_be_paid() -> None:
+    """The memory that selects holds it until the app's item has entered; it is the app's wish all the same."""
+    talk = Talk("$0.01", detection=None, memory="select:1", max_output_tokens=400)
+    talk.accept()
+    item = {"id": "u1", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello. " * 900}]}
+    talk.app("conversation.item.create", item=item)
+    talk.app("response.create", event_id="mine")
+    assert talk.told() == [], "it waits"
+    talk.service("conversation.item.added", item=item | {"status": "completed"})
+    assert "response.create" not in [message["type"] for message in talk.sent()]
+    assert [told["error"]["event_id"] for told in talk.told()][:1] == ["mine"]

@@ -175,7 +175,7 @@ class Session:
         if budget is not None:
             ours = (self.conversation, self.meter, rates, self.laws, ids, self._actions)
             self._limiting = Limiting(read_budget(budget), *ours, send=self._create, timeout_s=ack_timeout_s)
-        self._remembering.respond, self._remembering.respond_now = self._limiting.ours, self._limiting.at_once
+        self._remembering.respond, self._remembering.respond_now = self._limiting.ask, self._limiting.at_once
 
     @property
     def laws(self) -> Laws:
