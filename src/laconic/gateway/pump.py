@@ -363,7 +363,7 @@ class Pump:
         self._relay.session.leased(wanted.unit, granted, self._now(), last=last, of=limit)
 
     async def _hand_back(self, given: GiveBack) -> None:
-        with suppress(LaconicError):  # it is given back when the session ends, or expires
+        with suppress(LaconicError):  # it is given back when the session ends
             await self._allowance.give_back(given.unit, given.amount)
 
     def _pressed(self, unit: Unit) -> None:

@@ -156,7 +156,8 @@ class Serving:
                 await self._give_back(share)
 
     async def _give_back(self, share: Share) -> None:
-        """What was leased goes back; if it cannot, it expires."""
+        """What was leased goes back. If it cannot, `Limits` tries again for as long as the gateway runs; after that it
+        expires, and counts as used."""
         try:
             await share.close()
         except LaconicError as error:
