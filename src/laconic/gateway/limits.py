@@ -9,7 +9,8 @@ the transaction that writes it. So the sum never passes the budget, at any momen
 A lease is more than the next reply needs, and where a budget nears its end a session at rest may hold all that is left
 of it. So when a session cannot go on and gets nothing, those that hold what it needs are pressed: each gives back half
 of what it can spare, again and again if need be. Sessions of the same gateway are told at once, those of others when
-they renew.
+they ask for more themselves, or when they renew. What is less than the shortest reply may cost is no use to anybody,
+whoever holds it: then there is no more.
 
 A lease lasts as long as its gateway renews it (every LEASE_S / 3 seconds). What could not be given back when a session
 ended, since the database was away, is renewed and given back then. When a gateway dies, its leases expire, and whoever

@@ -115,7 +115,7 @@ class local_gateway:  # noqa: N801 - used as a function, in `with` and in `async
         discreet_loop(_tell)
         async with AsyncExitStack() as open_things:
             simulator = await open_things.enter_async_context(standing_in()) if routes.wants_simulator else None
-            learning = Learning(lambda line: None)  # nobody listens here; what cannot be kept is learned again
+            learning = Learning(_tell)
             gateway = Gateway(
                 routes,
                 env=self._env,
