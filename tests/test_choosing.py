@@ -59,7 +59,9 @@ def past(laws: Laws = KEPT_COLD, *, model: str | None = "gpt-realtime-2.1", **gi
 
 
 def chosen(auto: Auto, what: Past) -> str:
-    list(auto.plans(what))
+    """Asked as often as it takes to choose again."""
+    for _ in range(8):
+        list(auto.plans(what))
     return auto.chosen
 
 
@@ -233,6 +235,34 @@ def test_it_is_not_changed_for_a_trifle_and_not_reconsidered_at_every_moment() -
     assert len(calls) == 3
 
 
+def test_to_choose_again_takes_no_long_moment() -> None:
+    """Piece by piece, while what was chosen stands; and it comes to what it would have come to at once."""
+    said: list[str] = []
+
+    def say(sentence: str, sums: Sums | None = None) -> None:
+        said.append(sentence)
+
+    auto = Auto(memory, "words")
+    assert chosen(auto, past(Laws(hit_rate=1.0), say=say)) == "written"
+    free = replace(rates("gpt-realtime-2.1"), audio_in=0, audio_cached=0)
+    moment = past(Laws(hit_rate=0.5), rates=free, say=say)
+    for _ in range(7):
+        list(auto.plans(moment))
+        assert (auto.chosen, said) == ("written", [])
+    list(auto.plans(moment))
+    assert (auto.chosen, len(said)) == ("everything", 1)
+    assert auto.sums is not None
+    assert auto.sums.by_name == forecast(["written", "everything"], moment.laws, free, None, moment.typical())
+
+
+def test_without_prices_to_choose_again_takes_no_time_at_all() -> None:
+    auto = Auto(memory)
+    assert chosen(auto, past(model=None)) == "summary"
+    refusing = past(Laws(hit_rate=0.5), model=None, supports=lambda kind: kind != "create")
+    list(auto.plans(refusing))
+    assert auto.chosen == "window:8000"
+
+
 def test_a_drift_reaches_the_memory_that_writes() -> None:
     auto = Auto(memory, "words")
     moment = past()
@@ -291,7 +321,7 @@ def test_summaries_are_reckoned_as_long_as_they_turned_out() -> None:
     what.conversation.read(ev.ConversationItemAdded(item=note.to_wire(), previous_item_id=None))
     list(auto.plans(what))
     what.laws = replace(what.laws, hit_rate=0.05)
-    list(auto.plans(what))
+    chosen(auto, what)
     assert auto.why() != before
 
 

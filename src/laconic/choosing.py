@@ -5,8 +5,9 @@ words, and the gist of the rest) or a number of exchanges: so many of the latest
 for word, under whichever memory is chosen (`Past.lasting`). That leaves a few memories to choose from. An average
 hour is reckoned under each of them, with the lengths this conversation has had so far, and the cheapest is taken;
 within three percent of it, the one that holds over the longest talk. The choice is made again when the laws have
-changed noticeably and the talk has doubled, or has grown by eight exchanges, since reckoning takes some tens of
-milliseconds in which nobody's sound moves; and it is changed only for more than those three percent.
+changed noticeably and the talk has doubled, or has grown by eight exchanges; and it is changed only for more than those
+three percent. To reckon an hour takes some ten milliseconds, in which nobody's sound moves that goes through the same
+process: so only the first choice is made at once, later ones a piece at a time while the talk goes on.
 
 Where forgetting cannot save anything (services that bill by the minute) or cannot be done (no edits), everything
 is kept.
@@ -17,7 +18,7 @@ was chosen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -42,6 +43,8 @@ _PER_HOUR = 270
 _GAIN = 0.03
 _RECONSIDER = 8
 """Exchanges after which the choice is made again."""
+_PIECE = 8
+"""Of the exchanges that are reckoned, so many at a time: a millisecond."""
 _MOVED = 0.02
 """A hit rate that has moved by less moves no choice. It moves at every response."""
 
@@ -57,6 +60,50 @@ def requirement(spec: str) -> str | int:
         f"cannot remember {spec!r}; write words, gist, or a number of exchanges",
         f"{spec!r} は指定できません。words、gist、または往復の数を指定してください",
     )
+
+
+class _Hour:
+    """An hour of average exchanges under each memory, reckoned a few at a time.
+
+    `summary_tokens`: what a summary came to, if one was made. `lasts`: so many of the latest exchanges are to stay."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        laws: Laws,
+        rates: Rates,
+        summary_rates: Rates | None,
+        typical: Typical,
+        summary_tokens: int | None,
+        lasts: int,
+    ) -> None:
+        memories = [Lasting(imagined(name), lasts) for name in names]
+        self._talk = Alternatives(
+            laws, rates, memories=memories, summary_rates=summary_rates, summary_tokens=summary_tokens
+        )
+        self._talk.configured(typical.instructions)
+        self._user_ms, self._user = typical.user_ms, " ".join(["word"] * typical.user_words)
+        self._reply_ms = typical.reply_audio * laws.assistant_audio_ms_per_token
+        self._reply = " ".join(["word"] * typical.reply_text)
+        self._usage = Usage(text_in=1, audio_in=1, text_out=typical.reply_text, audio_out=typical.reply_audio)
+        self._played = 0
+
+    def play(self, exchanges: int) -> bool:
+        """So many more of them; whether it is over."""
+        until = min(self._played + exchanges, _RECKONED)
+        for n in range(self._played, until):
+            heard = Part("input_audio", self._user, self._user_ms)
+            spoken = Part("output_audio", self._reply, self._reply_ms)
+            self._talk.said(Item(f"u{n}", role="user", status="completed", parts=[heard]))
+            answer = Item(f"a{n}", role="assistant", status="completed", parts=[spoken])
+            self._talk.replied(f"r{n}", [answer], self._usage)
+        self._played = until
+        return until == _RECKONED
+
+    def costs(self) -> dict[str, int]:
+        """Nano-units of money for the whole hour, once it is over."""
+        self._talk.elapsed(_RECKONED * 3_600_000 // _PER_HOUR)
+        return {name: cost.nanodollars * _PER_HOUR // _RECKONED for name, cost in self._talk.costs().items()}
 
 
 def forecast(
@@ -89,20 +136,9 @@ def _reckoned(
     lasts: int,
 ) -> dict[str, int]:
     """Kept, because all sessions of a process begin alike, and often at the same moment."""
-    memories = [Lasting(imagined(name), lasts) for name in names]
-    talk = Alternatives(laws, rates, memories=memories, summary_rates=summary_rates, summary_tokens=summary_tokens)
-    talk.configured(typical.instructions)
-    words = " ".join(["word"] * typical.user_words)
-    reply = " ".join(["word"] * typical.reply_text)
-    usage = Usage(text_in=1, audio_in=1, text_out=typical.reply_text, audio_out=typical.reply_audio)
-    reply_ms = typical.reply_audio * laws.assistant_audio_ms_per_token
-    for n in range(_RECKONED):
-        user = Item(f"u{n}", role="user", status="completed", parts=[Part("input_audio", words, typical.user_ms)])
-        answer = Item(f"a{n}", role="assistant", status="completed", parts=[Part("output_audio", reply, reply_ms)])
-        talk.said(user)
-        talk.replied(f"r{n}", [answer], usage)
-    talk.elapsed(_RECKONED * 3_600_000 // _PER_HOUR)
-    return {name: cost.nanodollars * _PER_HOUR // _RECKONED for name, cost in talk.costs().items()}
+    hour = _Hour(names, laws, rates, summary_rates, typical, summary_tokens, lasts)
+    hour.play(_RECKONED)
+    return hour.costs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +172,7 @@ class Choice:
         self.why = "nothing has been said yet"
         self._laws: Laws | None = None
         self._exchanges = 0
+        self._pending: tuple[Grounds, _Hour] | None = None  # what is being reckoned
 
     @property
     def name(self) -> str:
@@ -148,27 +185,48 @@ class Choice:
         return self.remember if isinstance(self.remember, int) else 0
 
     def due(self, laws: Laws, exchanges: int) -> bool:
-        """Whether it is time to consider (again)."""
+        """Whether it is time to consider (again); not while that is being done."""
+        if self._pending is not None:
+            return False
         grown = exchanges - self._exchanges
         again = grown >= _RECONSIDER or (grown >= self._exchanges and _changed(self._laws, laws))
         return self.chosen is None or again
 
     def consider(self, grounds: Grounds) -> str:
         """Choose by what is known now."""
-        self._laws, self._exchanges = grounds.laws, grounds.exchanges
+        self._begin(grounds)
+        terms = (grounds.laws, grounds.rates, grounds.summary_rates, grounds.typical())
         names = self._candidates(grounds)
-        costs = forecast(
-            names,
-            grounds.laws,
-            grounds.rates,
-            grounds.summary_rates,
-            grounds.typical(),
-            summary_tokens=grounds.summary_tokens,
-            lasts=self.lasting,
-        )
+        costs = forecast(names, *terms, summary_tokens=grounds.summary_tokens, lasts=self.lasting)
+        return self._decided(grounds, names, costs)
+
+    def reconsider(self, grounds: Grounds) -> None:
+        """Begin to choose again by what is known now; `go_on` does it. At once where what was chosen cannot be done
+        any more, or nothing can be reckoned."""
+        names, rates = self._candidates(grounds), grounds.rates
+        if self.chosen not in names or rates is None or not rates.priced:
+            self.consider(grounds)
+            return
+        self._begin(grounds)
+        terms = (grounds.laws, rates, grounds.summary_rates, grounds.typical())
+        self._pending = grounds, _Hour(names, *terms, grounds.summary_tokens, self.lasting)
+
+    def go_on(self) -> None:
+        """A piece of what was begun, if anything was."""
+        if self._pending is not None:
+            grounds, hour = self._pending
+            if hour.play(_PIECE):
+                self._pending = None
+                costs = hour.costs()
+                self._decided(grounds, list(costs), costs)
+
+    def _begin(self, grounds: Grounds) -> None:
+        self._laws, self._exchanges, self._pending = grounds.laws, grounds.exchanges, None
+
+    def _decided(self, grounds: Grounds, names: Sequence[str], costs: Mapping[str, int]) -> str:
         cheapest = min(costs.values(), default=0)
         close = cheapest + abs(cheapest) * _GAIN  # a base that was fitted far below zero makes costs negative
-        if self.chosen not in names or costs.get(self.chosen, 0) > close:
+        if self.chosen is None or self.chosen not in names or costs.get(self.chosen, 0) > close:
             self.chosen = next(name for name in names if costs.get(name, 0) <= close)
         self.sums = Sums(costs, grounds.rates.currency) if grounds.rates is not None and costs else None
         reason = _reason(self.sums, grounds)
@@ -222,28 +280,29 @@ class Auto:
                 yield from memory.to_notes(past)
 
     def plans(self, past: Past) -> Iterator[Plan]:
-        if self._choice.due(past.laws, past.exchanges.count):
-            self._consider(past)
+        before = self._choice.chosen
+        if before is None:
+            self._choice.consider(self._grounds(past))
+        elif self._choice.due(past.laws, past.exchanges.count):
+            self._choice.reconsider(self._grounds(past))
+        self._choice.go_on()
+        if before not in (None, self.chosen):
+            past.say(f"memory is now {self.chosen}: {self._choice.why}", self._choice.sums)
         lasting = self._choice.lasting
         chosen = self._memories.get(self.chosen) or self._memories.setdefault(self.chosen, self._make(self.chosen))
         yield from chosen.plans(replace(past, lasting=lasting) if lasting else past)
 
-    def _consider(self, past: Past) -> None:
-        before = self._choice.chosen
-        chosen = self._choice.consider(
-            Grounds(
-                past.laws,
-                past.rates,
-                past.summary_rates,
-                past.typical,
-                past.exchanges.count,
-                self._summary_tokens,
-                deletes=past.supports("delete"),
-                writes=past.transcribes and past.supports("create") and past.supports("place"),
-            )
+    def _grounds(self, past: Past) -> Grounds:
+        return Grounds(
+            past.laws,
+            past.rates,
+            past.summary_rates,
+            past.typical,
+            past.exchanges.count,
+            self._summary_tokens,
+            deletes=past.supports("delete"),
+            writes=past.transcribes and past.supports("create") and past.supports("place"),
         )
-        if before not in (None, chosen):
-            past.say(f"memory is now {chosen}: {self._choice.why}", self._choice.sums)
 
     @property
     def _summary_tokens(self) -> int | None:
