@@ -13,7 +13,7 @@ Nothing here waits, reads a clock or opens anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -298,7 +298,7 @@ class Relay:
             unknown=cost.unknown,
             currency=cost.currency,
             rates_version=self.entry.rates_version,
-            laws=asdict(self.session.laws),
+            laws=msgspec.to_builtins(self.session.laws),
             memory=self.session.memory.name,
             key=self.entry.key,
             labels=self.entry.labels,
