@@ -37,7 +37,7 @@ _KEPT = b64encode(bytes(96_000)).decode()
 APPEND = '{"type":"input_audio_buffer.append","event_id":"%s","audio":"' + _SOUND + '"}'
 """A piece of the caller's sound; its event id says when it was sent."""
 _EXCHANGE_S = 8.0
-"""A turn is committed and answered that often; the reply sounds for three quarters of it."""
+"""A turn is committed and answered that often; the reply sounds for nearly all of it."""
 _CACHED, _NEW, _OUT = 400, 60, 150
 
 Wire = dict[str, Any]
@@ -217,17 +217,19 @@ class _Call(WSListener):
     # --- the script ------------------------------------------------------------------------------------------
 
     def _talk(self) -> Generator[None]:
-        """Exchange after exchange, a piece of sound a beat; the first is shorter, so that callers are not in step."""
-        pieces = int(_EXCHANGE_S / INTERVAL_S)
-        first = int((self._number * 0.618) % 1 * pieces)
+        """Exchange after exchange, a beat for the turn, one for the end of its reply, and between them a piece of sound
+        a beat; the first is shorter, so that callers are not in step."""
+        beats = int(_EXCHANGE_S / INTERVAL_S)
+        first = int((self._number * 0.618) % 1 * beats)
         while True:
             self._turn()
+            yield
             self._reply = reply, response = self._name("item"), self._name("resp")
             tail = self._begin(reply, response)
-            for number in range(first, pieces):
+            for number in range(first + 2, beats):
                 head = b'{"type":"response.output_audio.delta","event_id":"t_%d"' % time.perf_counter_ns()
                 self._send(head + tail)
-                if number == pieces // 2:
+                if number == beats // 2:
                     self._say(
                         "response.output_audio_transcript.delta",
                         item_id=reply,
@@ -238,6 +240,7 @@ class _Call(WSListener):
                     )
                 yield
             self._end(reply, response)
+            yield
             first = 0
 
     def _turn(self) -> None:
