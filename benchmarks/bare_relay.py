@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientSession, TCPConnector, WSMsgType, web
 
-
 TEXT = WSMsgType.TEXT  # looked up once: in Python 3.11 that takes as long as the rest of the loop
 
 
