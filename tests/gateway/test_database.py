@@ -6,14 +6,14 @@ import asyncio
 import sqlite3
 import sys
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
 import pytest
 
 from laconic.errors import BadInput, Unreachable
-from laconic.gateway.database import Database, as_text, as_time, open_database
+from laconic.gateway.database import Database, Steps, as_text, as_time, open_database
 
 
 async def rates(database: Database) -> list[str]:
@@ -74,6 +74,48 @@ async def test_a_block_that_is_cancelled_leaves_nothing_and_the_next_can_go_on(d
     assert all(f"{version.split()[0]} second" in found for version in found)
 
 
+def both(version: str, then: str | None = None) -> Steps:
+    """Two rows, the second named after how many there were before it."""
+    yield INSERT, (version,)
+    ((count,),) = yield "SELECT COUNT(*) FROM laconic_rates", ()
+    if then is not None:
+        yield then, ()
+    yield INSERT, (f"{version} {count}",)
+
+
+async def test_statements_that_need_nobody_else_are_one_call(database: Database) -> None:
+    await database.write(both("a"), "it")
+    await database.write(both("b"), "it")
+    assert await rates(database) == ["a", "a 1", "b", "b 3"]
+
+
+async def test_statements_that_fail_leave_nothing(database: Database) -> None:
+    with pytest.raises(Unreachable):
+        await database.write(both("a", "nonsense"), "it")
+
+    def breaks() -> Steps:
+        yield INSERT, ("b",)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await database.write(breaks(), "it")
+    await database.write(both("c"))
+    assert await rates(database) == ["c", "c 1"]
+
+
+async def test_statements_that_are_cancelled_are_done_all_or_none(database: Database) -> None:
+    for steps in range(20):
+        task = asyncio.create_task(database.write(both(f"{steps:02}"), "it"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await database.write(both("end"))
+    found = await rates(database)
+    assert len(found) % 2 == 0
+    assert found[-2:] == ["end", f"end {len(found) - 1}"]
+
+
 async def test_blocks_with_one_lock_never_overlap(database: Database, books_url: str) -> None:
     """Two connections count to 40 together, each reading the number and writing the next."""
 
@@ -113,16 +155,16 @@ async def test_a_new_file_somebody_writes_to_just_now_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite refuses to write ahead while another writes, at once: whoever is refused waits for the writer's end."""
-    writer = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    writer = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False)
     writer.execute("BEGIN IMMEDIATE")
-    fetch = aiosqlite.Connection.execute_fetchall
 
-    async def spied(connection: aiosqlite.Connection, sql: str, args: Any = ()) -> Any:
-        if sql.startswith("BEGIN") and writer.in_transaction:
-            writer.execute("COMMIT")
-        return await fetch(connection, sql, args)
+    class Spied(sqlite3.Connection):
+        def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+            if sql.startswith("BEGIN") and writer.in_transaction:
+                writer.execute("COMMIT")
+            return super().execute(sql, *args)
 
-    monkeypatch.setattr(aiosqlite.Connection, "execute_fetchall", spied)
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Spied))
     async with open_database(f"sqlite:///{tmp_path / 'ledger.db'}") as database, database.reading() as transaction:
         assert await transaction.fetch("PRAGMA journal_mode") == [("wal",)]
     writer.close()
@@ -132,6 +174,15 @@ async def test_a_sqlite_ledger_waits_for_the_disk(tmp_path: Path) -> None:
     async with open_database(f"sqlite:///{tmp_path / 'l.db'}") as database, database.reading() as transaction:
         assert await transaction.fetch("PRAGMA journal_mode") == [("wal",)]
         assert await transaction.fetch("PRAGMA synchronous") == [(2,)]  # FULL
+
+
+async def test_a_ledger_that_is_closed_says_so(tmp_path: Path) -> None:
+    async with open_database(f"sqlite:///{tmp_path / 'l.db'}") as database:
+        pass
+    with pytest.raises(Unreachable, match="it is closed"):
+        await rates(database)
+    with pytest.raises(Unreachable, match="it is closed"):
+        await database.write(both("a"))
 
 
 async def test_without_a_url_it_is_a_file_in_the_user_s_data_folder(
@@ -161,11 +212,11 @@ async def test_a_file_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> N
             pass
 
 
-@pytest.mark.parametrize(("module", "url"), [("aiosqlite", "sqlite:///x.db"), ("asyncpg", "postgresql://h/x")])
-async def test_without_the_extra_it_is_one_sentence(module: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
+async def test_without_the_extra_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite comes with Python."""
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
     with pytest.raises(BadInput, match=r"pip install 'laconic\[gateway\]'"):
-        async with open_database(url):
+        async with open_database("postgresql://h/x"):
             pass
 
 

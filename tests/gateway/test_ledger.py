@@ -14,7 +14,7 @@ from bookkeeping import NOON, PRICES, reply
 
 from laconic.errors import BadInput, Unreachable
 from laconic.gateway.books import Row
-from laconic.gateway.database import Database, Transaction, open_database
+from laconic.gateway.database import Database, Steps, Transaction, follow, open_database
 from laconic.gateway.ledger import Ledger, Wanted, open_ledger
 from laconic.gateway.prices import write_prices
 from laconic.gateway.rows import COLUMNS, Spent, to_columns
@@ -123,6 +123,10 @@ async def test_a_write_that_may_have_succeeded_is_repeated(monkeypatch: pytest.M
             self.lost += 1
             if self.lost == 1:
                 raise Unreachable("connection lost")
+
+        async def write(self, steps: Steps, *locks: str) -> None:
+            async with self.writing(*locks) as transaction:
+                await follow(steps, transaction)
 
     async with open_database(f"sqlite:///{tmp_path / 'l.db'}") as database:
         ledger = Ledger(Mute(database))

@@ -15,7 +15,7 @@ from laconic.budget import Limit
 from laconic.budget import limits as read_limits
 from laconic.errors import Refused, Unreachable
 from laconic.gateway.books import Row
-from laconic.gateway.database import Database, Transaction
+from laconic.gateway.database import Database, Steps, Transaction, follow
 from laconic.gateway.keys import Key
 from laconic.gateway.ledger import Ledger
 from laconic.gateway.limits import Limits, Share
@@ -501,6 +501,10 @@ class Unplugged:
             yield transaction
 
     reading = writing
+
+    async def write(self, steps: Steps, *locks: str) -> None:
+        async with self.writing(*locks) as transaction:
+            await follow(steps, transaction)
 
 
 async def test_when_the_database_is_gone_sessions_end_before_their_leases_do(database: Database, watch: Watch) -> None:

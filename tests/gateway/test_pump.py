@@ -22,7 +22,7 @@ from laconic.client.summarise import Summary
 from laconic.errors import Unreachable
 from laconic.events import Raw
 from laconic.gateway.books import NO_BOOKS, UNLIMITED, Allowance, Books, Row
-from laconic.gateway.database import Transaction, open_database
+from laconic.gateway.database import Steps, Transaction, follow, open_database
 from laconic.gateway.keys import Keys
 from laconic.gateway.ledger import Ledger
 from laconic.gateway.limits import Limits
@@ -106,6 +106,10 @@ class Unplugged:
         yield
 
     reading = writing
+
+    async def write(self, steps: Steps, *locks: str) -> None:
+        async with self.writing(*locks) as transaction:
+            await follow(steps, transaction)
 
 
 class Forgetful:

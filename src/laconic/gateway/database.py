@@ -5,6 +5,9 @@ here: how a connection is had, and how a writing transaction keeps others out. S
 (BEGIN IMMEDIATE); on PostgreSQL a transaction names what it is about to change, a key for instance, and waits for
 whoever is changing the same (advisory locks, which live as long as the transaction).
 
+A transaction whose statements depend on nothing but each other is a generator of them (`Steps`), and on SQLite one call
+of its thread: to go there and back for each statement takes longer than what is done there.
+
 A transaction is on disk when its block ends: SQLite runs with WAL and synchronous=FULL, PostgreSQL with
 synchronous_commit=on whatever its server's default. The tables are made, and later changed, by the numbered files
 of `sql/`, each applied once.
@@ -18,19 +21,33 @@ import os
 import re
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from platformdirs import user_data_dir
 
 from laconic.errors import BadInput, LaconicError, Unreachable
 
-__all__ = ["Clock", "Database", "Transaction", "as_text", "as_time", "open_database", "utc_now"]
+__all__ = [
+    "Clock",
+    "Database",
+    "Rows",
+    "Steps",
+    "Transaction",
+    "Value",
+    "as_text",
+    "as_time",
+    "follow",
+    "open_database",
+    "utc_now",
+]
 
+T = TypeVar("T")
 Value = str | int | None
 Clock = Callable[[], datetime]
 """Gives the time, in UTC."""
@@ -51,10 +68,25 @@ def as_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+Rows = list[tuple[Any, ...]]
+Statement = tuple[str, tuple[Value, ...]]
+"""SQL and its arguments."""
+Steps = Generator[Statement, Rows, None]
+"""Yields statements, gets their rows."""
+
+
 class Transaction(Protocol):
-    async def fetch(self, sql: str, *args: Value) -> list[tuple[Any, ...]]:
+    async def fetch(self, sql: str, *args: Value) -> Rows:
         """Run one statement and return its rows, none for a statement that has none."""
         ...
+
+
+async def follow(steps: Steps, transaction: Transaction) -> None:
+    """Run these statements as part of a transaction."""
+    with suppress(StopIteration):
+        sql, args = next(steps)
+        while True:
+            sql, args = steps.send(await transaction.fetch(sql, *args))
 
 
 class Database(Protocol):
@@ -66,6 +98,10 @@ class Database(Protocol):
 
         Durable when the block ends, undone when it raises. Raises Unreachable if the database does not answer.
         """
+        ...
+
+    async def write(self, steps: Steps, *locks: str) -> None:
+        """A transaction of its own for these statements, as `writing` makes one."""
         ...
 
     def reading(self) -> AbstractAsyncContextManager[Transaction]:
@@ -99,21 +135,17 @@ def _opened(url: str | None) -> AbstractAsyncContextManager[Database]:
 # --- SQLite --------------------------------------------------------------------------------------------------
 
 
-class _SqliteTransaction:
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    async def fetch(self, sql: str, *args: Value) -> list[tuple[Any, ...]]:
-        return list(await self._connection.execute_fetchall(sql, args))
-
-
 class _Sqlite:
     """One connection; its own thread does one thing at a time, so a lock keeps transactions apart."""
 
-    def __init__(self, connection: Any, where: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor, where: str) -> None:
         self.where = where
-        self._connection = connection
+        self._connection, self._thread = connection, thread
         self._alone = asyncio.Lock()
+
+    async def fetch(self, sql: str, *args: Value) -> Rows:
+        """Part of the transaction that is open."""
+        return await self._do(lambda: self._connection.execute(sql, args).fetchall())
 
     def writing(self, *locks: str) -> AbstractAsyncContextManager[Transaction]:
         return self._transaction("BEGIN IMMEDIATE")
@@ -121,27 +153,48 @@ class _Sqlite:
     def reading(self) -> AbstractAsyncContextManager[Transaction]:
         return self._transaction("BEGIN")
 
+    async def write(self, steps: Steps, *locks: str) -> None:
+        async with self._alone:
+            with _told(self.where, (sqlite3.Error, ValueError)):
+                await self._do(lambda: self._whole(steps))
+
+    def _whole(self, steps: Steps) -> None:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            with suppress(StopIteration):
+                statement = next(steps)
+                while True:
+                    statement = steps.send(connection.execute(*statement).fetchall())
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.rollback()
+            raise
+
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncGenerator[Transaction, None]:
         async with self._alone:
             with _told(self.where, (sqlite3.Error, ValueError)):
                 try:
-                    await self._connection.execute_fetchall(begin)
-                    yield _SqliteTransaction(self._connection)
-                    await self._connection.execute_fetchall("COMMIT")
+                    await self.fetch(begin)
+                    yield self
+                    await self.fetch("COMMIT")
                 except BaseException:
                     # Its thread takes calls in order: whatever was under way when we were cancelled has ended
                     # before this, and whoever comes next begins after it. After a COMMIT it does nothing.
-                    await asyncio.shield(self._connection.rollback())
+                    await asyncio.shield(self._do(self._connection.rollback))
                     raise
+
+    async def _do(self, call: Callable[[], T]) -> T:
+        try:
+            done = asyncio.get_running_loop().run_in_executor(self._thread, call)
+        except RuntimeError as error:  # its thread has ended
+            raise sqlite3.ProgrammingError("it is closed") from error
+        return await done
 
 
 @asynccontextmanager
 async def _sqlite(path: Path) -> AsyncGenerator[Database, None]:
-    try:
-        import aiosqlite
-    except ImportError:
-        raise _extra_missing("a ledger") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Nobody else's to read; SQLite gives the files beside it the same mode.
@@ -149,22 +202,32 @@ async def _sqlite(path: Path) -> AsyncGenerator[Database, None]:
     except OSError as error:
         raise BadInput(f"the ledger {path} cannot be opened ({error.strerror}); name another with --ledger") from None
     where = f"sqlite:///{path}"
-    with _told(where, (sqlite3.Error,)):
-        connection = await aiosqlite.connect(path, isolation_level=None)
-    try:
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1, thread_name_prefix="ledger") as thread:
         with _told(where, (sqlite3.Error,)):
-            await connection.execute_fetchall(f"PRAGMA busy_timeout={_BUSY_MS}")
-            await _write_ahead(connection)
-            await connection.execute_fetchall("PRAGMA synchronous=FULL")
-        database = _Sqlite(connection, where)
-        async with database.writing() as transaction:
-            await _migrate(transaction, "sqlite", where)
-        yield database
-    finally:
-        await connection.close()
+            connection = await loop.run_in_executor(thread, _opened_file, path)
+        try:
+            database = _Sqlite(connection, thread, where)
+            async with database.writing() as transaction:
+                await _migrate(transaction, "sqlite", where)
+            yield database
+        finally:
+            await loop.run_in_executor(thread, connection.close)
 
 
-async def _write_ahead(connection: Any) -> None:
+def _opened_file(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        _write_ahead(connection)
+        connection.execute("PRAGMA synchronous=FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
     """Have the file write ahead (WAL).
 
     A file that does not yet refuses the change at once, whatever the busy_timeout, while somebody else writes to it
@@ -172,13 +235,13 @@ async def _write_ahead(connection: Any) -> None:
     """
     while True:
         try:
-            await connection.execute_fetchall("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
-        await connection.execute_fetchall("BEGIN IMMEDIATE")
-        await connection.execute_fetchall("COMMIT")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("COMMIT")
 
 
 # --- PostgreSQL ----------------------------------------------------------------------------------------------
@@ -188,7 +251,7 @@ class _PostgresqlTransaction:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    async def fetch(self, sql: str, *args: Value) -> list[tuple[Any, ...]]:
+    async def fetch(self, sql: str, *args: Value) -> Rows:
         return [tuple(record) for record in await self._connection.fetch(_numbered(sql), *args)]
 
 
@@ -206,6 +269,10 @@ class _Postgresql:
                 for lock in sorted(map(_lock_number, set(locks))):
                     await connection.execute("SELECT pg_advisory_xact_lock($1)", lock)
                 yield _PostgresqlTransaction(connection)
+
+    async def write(self, steps: Steps, *locks: str) -> None:
+        async with self.writing(*locks) as transaction:
+            await follow(steps, transaction)
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Transaction, None]:

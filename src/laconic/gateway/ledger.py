@@ -19,7 +19,7 @@ from typing import Any
 
 from laconic.errors import BadInput, Unreachable
 from laconic.gateway.books import Row
-from laconic.gateway.database import Database, Transaction, as_text, open_database
+from laconic.gateway.database import Database, Steps, Transaction, Value, as_text, follow, open_database
 from laconic.gateway.prices import read_prices, version_of, write_prices
 from laconic.gateway.rows import COLUMNS, Spent, from_columns, spent, to_columns
 from laconic.meter import Charge
@@ -32,6 +32,18 @@ _PAGE = 500  # rows held in memory at once while reading
 _INSERT = (
     f"INSERT INTO laconic_rows ({COLUMNS}) VALUES ({', '.join(f'?{n}' for n in range(1, 22))})"
     " ON CONFLICT (session, id) DO NOTHING RETURNING id"
+)
+_SPEND = (
+    "INSERT INTO laconic_spending (key_id, user_label, day, nanodollars, tokens, ms)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (key_id, user_label, day) DO UPDATE SET"
+    " nanodollars = laconic_spending.nanodollars + ?4, tokens = laconic_spending.tokens + ?5,"
+    " ms = laconic_spending.ms + ?6"
+)
+_SETTLE = (
+    "UPDATE laconic_leases SET"
+    " nanodollars = CASE WHEN nanodollars > ?2 THEN nanodollars - ?2 ELSE 0 END,"
+    " tokens = CASE WHEN tokens > ?3 THEN tokens - ?3 ELSE 0 END,"
+    " ms = CASE WHEN ms > ?4 THEN ms - ?4 ELSE 0 END WHERE session = ?1"
 )
 
 
@@ -128,10 +140,7 @@ class Ledger:
 
     async def _transact(self, entries: Sequence[_Entry]) -> None:
         locks = {key_lock(row.key) for entry in entries for row in entry.rows if row.key is not None}
-        async with self._database.writing(*locks) as transaction:
-            for entry in entries:
-                for row in entry.rows:
-                    await insert(transaction, row)
+        await self._database.write(_all([row for entry in entries for row in entry.rows]), *locks)
 
     async def keep_prices(self, table: RateTable) -> str:
         """Keep the price list rows are going to be priced by, and return its name for them."""
@@ -227,34 +236,28 @@ def correction_id(row_id: str) -> str:
 
 async def insert(transaction: Transaction, row: Row) -> None:
     """Add one row and settle it, unless it is there. The transaction holds the lock of the row's key."""
-    if not await transaction.fetch(_INSERT, *to_columns(row)) or row.key is None:
+    await follow(_inserting(row, to_columns(row)), transaction)
+
+
+def _all(rows: Sequence[Row]) -> Steps:
+    written = [(row, to_columns(row)) for row in rows]  # here, where nobody waits for it
+
+    def steps() -> Steps:
+        for row, columns in written:
+            yield from _inserting(row, columns)
+
+    return steps()
+
+
+def _inserting(row: Row, columns: tuple[Value, ...]) -> Steps:
+    if not (yield _INSERT, columns) or row.key is None:
         return
     used = spent(row)
+    amounts = (used.nanodollars, used.tokens, used.ms)
     for user in {"", row.user or ""}:
-        await transaction.fetch(
-            "INSERT INTO laconic_spending (key_id, user_label, day, nanodollars, tokens, ms)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (key_id, user_label, day) DO UPDATE SET"
-            " nanodollars = laconic_spending.nanodollars + ?4, tokens = laconic_spending.tokens + ?5,"
-            " ms = laconic_spending.ms + ?6",
-            row.key,
-            user,
-            as_text(row.at)[:10],
-            used.nanodollars,
-            used.tokens,
-            used.ms,
-        )
-    if row.kind in ("lost", "correction"):  # not what a running session spends of its lease
-        return
-    await transaction.fetch(
-        "UPDATE laconic_leases SET"
-        " nanodollars = CASE WHEN nanodollars > ?2 THEN nanodollars - ?2 ELSE 0 END,"
-        " tokens = CASE WHEN tokens > ?3 THEN tokens - ?3 ELSE 0 END,"
-        " ms = CASE WHEN ms > ?4 THEN ms - ?4 ELSE 0 END WHERE session = ?1",
-        row.session,
-        used.nanodollars,
-        used.tokens,
-        used.ms,
-    )
+        yield _SPEND, (row.key, user, as_text(row.at)[:10], *amounts)
+    if row.kind not in ("lost", "correction"):  # not what a running session spends of its lease
+        yield _SETTLE, (row.session, *amounts)
 
 
 async def read_page(
