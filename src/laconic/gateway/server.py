@@ -228,15 +228,15 @@ class Gateway:
             protocols=(chosen,) if chosen is not None else (),
             compress=False,
             max_msg_size=_LARGEST_MESSAGE,
+            heartbeat=self._ping_s,
             autoclose=False,
-            autoping=False,
             timeout=3.0,
             decode_text=False,
         )
         if not ws.can_prepare(answerable):
             return refusal(426, "upgrade_required", "This address speaks WebSocket.", {"Upgrade": "websocket"})
         await ws.prepare(answerable)
-        app, wants = WebSocket(ws, ping_s=self._ping_s), asked(request)
+        app, wants = WebSocket(ws), asked(request)
         if self._call_doors is None or not await self._call_doors.joined(app, wants, guest):
             await self._serving.serve(app, wants, guest, self._dial)
         return ws

@@ -26,6 +26,7 @@ __all__ = ["MOST_BYTES", "connect", "dialler"]
 
 MOST_BYTES = 32 * 2**20
 """Of one message. An item retrieved with its sound is the largest; an append may hold 15 MiB, so a reply may too."""
+_PING_S = 20.0
 _DIAL_S = 15.0
 
 
@@ -44,8 +45,8 @@ async def connect(dialler: ClientSession, there: Endpoint) -> ClientWebSocketRes
                 headers=dict(there.headers),
                 compress=0,
                 max_msg_size=MOST_BYTES,
+                heartbeat=_PING_S,
                 autoclose=False,
-                autoping=False,
                 decode_text=False,
             )
     except (ClientError, OSError, TimeoutError) as error:
