@@ -203,28 +203,34 @@ async def _sqlite(path: Path) -> AsyncGenerator[Database, None]:
         raise BadInput(f"the ledger {path} cannot be opened ({error.strerror}); name another with --ledger") from None
     where = f"sqlite:///{path}"
     loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(1, thread_name_prefix="ledger") as thread:
-        with _told(where, (sqlite3.Error,)):
-            connection = await loop.run_in_executor(thread, _opened_file, path)
-        try:
-            database = _Sqlite(connection, thread, where)
-            async with database.writing() as transaction:
-                await _migrate(transaction, "sqlite", where)
-            yield database
-        finally:
-            await loop.run_in_executor(thread, connection.close)
-
-
-def _opened_file(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
+    thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+    opened: list[sqlite3.Connection] = []
     try:
-        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-        _write_ahead(connection)
-        connection.execute("PRAGMA synchronous=FULL")
-    except BaseException:
-        connection.close()
-        raise
+        with _told(where, (sqlite3.Error,)):
+            connection = await loop.run_in_executor(thread, _opened_file, path, opened)
+        database = _Sqlite(connection, thread, where)
+        async with database.writing() as transaction:
+            await _migrate(transaction, "sqlite", where)
+        yield database
+    finally:
+        # In its thread, after whatever that still does: opening, if we were cancelled meanwhile.
+        closed = loop.run_in_executor(thread, _close, opened)
+        thread.shutdown(wait=False)
+        await asyncio.shield(closed)
+
+
+def _opened_file(path: Path, opened: list[sqlite3.Connection]) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    opened.append(connection)
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    _write_ahead(connection)
+    connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+def _close(opened: list[sqlite3.Connection]) -> None:
+    for connection in opened:
+        connection.close()
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
