@@ -255,6 +255,23 @@ def test_to_choose_again_takes_no_long_moment() -> None:
     assert auto.sums.by_name == forecast(["written", "everything"], moment.laws, free, None, moment.typical())
 
 
+def test_what_has_become_impossible_meanwhile_is_not_chosen() -> None:
+    said: list[str] = []
+
+    def say(sentence: str, sums: Sums | None = None) -> None:
+        said.append(sentence)
+
+    auto = Auto(memory, "words")
+    free = replace(rates("gpt-realtime-2.1"), audio_in=0, audio_cached=0)
+    assert chosen(auto, past(rates=free, say=say)) == "everything"
+    dear = past(Laws(hit_rate=0.5), say=say)
+    for _ in range(7):
+        list(auto.plans(dear))
+    refusing = replace(dear, supports=lambda kind: kind != "create")
+    assert [chosen(auto, refusing) for _ in range(2)] == ["everything"] * 2
+    assert (said, auto.sums is not None and list(auto.sums.by_name)) == ([], ["everything"])
+
+
 def test_without_prices_to_choose_again_takes_no_time_at_all() -> None:
     auto = Auto(memory)
     assert chosen(auto, past(model=None)) == "summary"

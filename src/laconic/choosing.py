@@ -44,7 +44,7 @@ _GAIN = 0.03
 _RECONSIDER = 8
 """Exchanges after which the choice is made again."""
 _PIECE = 8
-"""Of the exchanges that are reckoned, so many at a time: a millisecond."""
+"""Of the exchanges that are reckoned, so many at a time: one or two milliseconds."""
 _MOVED = 0.02
 """A hit rate that has moved by less moves no choice. It moves at every response."""
 
@@ -211,14 +211,20 @@ class Choice:
         terms = (grounds.laws, rates, grounds.summary_rates, grounds.typical())
         self._pending = grounds, _Hour(names, *terms, grounds.summary_tokens, self.lasting)
 
-    def go_on(self) -> None:
-        """A piece of what was begun, if anything was."""
-        if self._pending is not None:
-            grounds, hour = self._pending
-            if hour.play(_PIECE):
-                self._pending = None
-                costs = hour.costs()
-                self._decided(grounds, list(costs), costs)
+    def go_on(self, now: Callable[[], Grounds]) -> None:
+        """A piece of what was begun, if anything was. Where other memories are possible by the end of it than were at
+        its beginning, by what is known `now` it is begun again."""
+        if self._pending is None:
+            return
+        grounds, hour = self._pending
+        if not hour.play(_PIECE):
+            return
+        self._pending = None
+        costs = hour.costs()
+        if list(costs) == self._candidates(latest := now()):
+            self._decided(grounds, list(costs), costs)
+        else:
+            self.reconsider(latest)
 
     def _begin(self, grounds: Grounds) -> None:
         self._laws, self._exchanges, self._pending = grounds.laws, grounds.exchanges, None
@@ -285,7 +291,7 @@ class Auto:
             self._choice.consider(self._grounds(past))
         elif self._choice.due(past.laws, past.exchanges.count):
             self._choice.reconsider(self._grounds(past))
-        self._choice.go_on()
+        self._choice.go_on(lambda: self._grounds(past))
         if before not in (None, self.chosen):
             past.say(f"memory is now {self.chosen}: {self._choice.why}", self._choice.sums)
         lasting = self._choice.lasting
