@@ -31,19 +31,19 @@ IDLE = 100
 FLOOD, FLOODED = 4_000, 8
 
 _METHOD = f"""\
-Method. One process is the service and all callers, on core 0, and never sleeps; what is measured stands between them
-in a process of its own, on core 1, which a process of the lowest priority keeps awake: a virtual core that sleeps may
-take longer to wake up than what is measured here. Every session carries {1 / INTERVAL_S:g} messages of 5 kB a second
-each way, at moments of its own, and an exchange every eight seconds: turns, transcripts, replies, usage. Each message
-of sound bears the moment of its sending; latency is until it is read at the other end, both ways together. 'Added' is
-the difference to the same percentile without anything between. Variants take turns within each round; the median of
-the rounds counts.
-CPU: the process's own time over a run of 50 sessions, by session-hour. Peak: {FLOODED} sessions are sent {FLOOD:,}
-messages each as fast as they are taken. Connect: until the first message, one after another.
-Memory: resident, before the first session and by each of {IDLE} silent ones.
-direct: nothing between. splice: bytes copied by the event loop, which knows nothing of WebSockets: nothing in Python
-can add less, and most of it is the kernel. bare: frames copied by the WebSocket library our gateway uses, on the same
-event loop (uvloop where it is installed). everything, auto: our gateway with that memory, ledger on. litellm:
+Method. One process is the service and all callers, on core 0, and does not sleep while sound is paced; what is
+measured stands between them in a process of its own, on core 1, which a process of the lowest priority keeps awake: a
+virtual core that sleeps may take longer to wake up than what is measured here. Every session carries
+{1 / INTERVAL_S:g} messages of 5 kB a second each way, at moments of its own, and an exchange every eight seconds:
+turns, transcripts, replies, usage. Each message of sound bears the moment of its sending; latency is until it is read
+at the other end, both ways together. 'Added' is the difference to the same percentile without anything between.
+Variants take turns within each round; the median of the rounds counts.
+CPU: the process's own time over a paced run, by session-hour. Peak: {FLOODED} sessions are sent {FLOOD:,} messages each
+as fast as they are taken. Connect: until the first message, one after another. Memory: resident, before the first
+session and by each of {IDLE} silent ones.
+direct: nothing between. splice: bytes copied by the event loop, which knows nothing of WebSockets: hardly more than
+what the kernel takes for it. bare: frames copied by the WebSocket library our gateway uses, on the same event loop
+(uvloop where it is installed). everything, auto: our gateway with that memory, ledger on. litellm:
 {LITELLM} with one model and no database.
 Machines are noisy: read ratios, and the spread of the rounds (--json has each).
 """
