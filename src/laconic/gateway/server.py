@@ -36,7 +36,7 @@ from laconic.gateway.routes import Routes
 from laconic.gateway.seats import Seats
 from laconic.gateway.secrets import HEADER_BYTES, Secrets
 from laconic.gateway.serving import Serving, Told
-from laconic.gateway.sockets import Socket, WebSocket
+from laconic.gateway.sockets import PING_S, Socket, WebSocket, heartbeat
 from laconic.gateway.upstream import connect, dialler
 from laconic.rates import RateTable, load
 
@@ -44,7 +44,6 @@ __all__ = ["Gateway"]
 
 _LARGEST_MESSAGE = 15 * 2**20 * 4 // 3 + 2**16
 """From an app: 15 MiB of sound in base64, and what stands around it."""
-_PING_S = 20.0
 _RETRY_S = "10"
 _HEADERS_S = 15.0
 """How long a connection may take to say what it wants."""
@@ -75,7 +74,7 @@ class Gateway:
         tell: Told | None = None,
         eyes: Eyes | None = None,
         simulator: str | None = None,
-        ping_s: float = _PING_S,
+        ping_s: float = PING_S,
         sessions: int = _SESSIONS,
         sessions_per_key: int = 0,
         learning: Learning | None = None,
@@ -228,7 +227,7 @@ class Gateway:
             protocols=(chosen,) if chosen is not None else (),
             compress=False,
             max_msg_size=_LARGEST_MESSAGE,
-            heartbeat=self._ping_s,
+            heartbeat=heartbeat(self._ping_s),
             autoclose=False,
             timeout=3.0,
             decode_text=False,
@@ -236,7 +235,9 @@ class Gateway:
         if not ws.can_prepare(answerable):
             return refusal(426, "upgrade_required", "This address speaks WebSocket.", {"Upgrade": "websocket"})
         await ws.prepare(answerable)
-        app, wants = WebSocket(ws), asked(request)
+        transport = request.transport
+        app = WebSocket(ws, ping_s=self._ping_s, abort=transport.abort if transport is not None else None)
+        wants = asked(request)
         if self._call_doors is None or not await self._call_doors.joined(app, wants, guest):
             await self._serving.serve(app, wants, guest, self._dial)
         return ws

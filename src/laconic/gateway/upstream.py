@@ -21,12 +21,12 @@ from aiohttp import (
 from laconic import __version__
 from laconic.client.endpoints import Endpoint
 from laconic.errors import LaconicError, Refused, Unreachable
+from laconic.gateway.sockets import heartbeat
 
 __all__ = ["MOST_BYTES", "connect", "dialler"]
 
 MOST_BYTES = 32 * 2**20
 """Of one message. An item retrieved with its sound is the largest; an append may hold 15 MiB, so a reply may too."""
-_PING_S = 20.0
 _DIAL_S = 15.0
 
 
@@ -45,7 +45,7 @@ async def connect(dialler: ClientSession, there: Endpoint) -> ClientWebSocketRes
                 headers=dict(there.headers),
                 compress=0,
                 max_msg_size=MOST_BYTES,
-                heartbeat=_PING_S,
+                heartbeat=heartbeat(),
                 autoclose=False,
                 decode_text=False,
             )
