@@ -101,11 +101,22 @@ def test_where_something_waits_for_it_a_last_lease_is_asked_about_again() -> Non
     assert not Leasing(account, deque(), 5.0).ask(Spend(0, 100), 0.0, least=Spend(0, 1)), "its own limit is no day's"
 
 
+def test_what_is_kept_is_said_and_needed_besides() -> None:
+    leasing, actions = (borrower := Borrower()).leasing, borrower.actions
+    leasing.ask(Spend(1, 100), 0.0, kept=Spend(9, 30), least=Spend(1, 25))
+    assert list(actions) == [Lease("tokens", 600, urgent=True, needs=55, kept=30)]
+
+
 def test_what_was_given_back_is_not_asked_for_at_once() -> None:
+    """And even where something waits for it later than whoever was in need of it asks again."""
     borrower = Borrower()
     borrower.leasing.gave("tokens", 0.0)
     assert borrower.asks(100, 4.9) == []
     assert borrower.asks(100, 5.0) == [Lease("tokens", 600)]
+    in_need = Borrower()
+    in_need.leasing.gave("tokens", 0.0)
+    assert in_need.asks(100, 1.4, urgent=True) == []
+    assert in_need.asks(100, 1.5, urgent=True) == [Lease("tokens", 600, urgent=True, needs=25)]
 
 
 def test_time_runs_out_by_itself_so_it_is_known_when_to_ask() -> None:

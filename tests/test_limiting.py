@@ -266,7 +266,7 @@ def test_who_is_pressed_gives_back_and_asks_for_it_again_when_a_response_needs_i
     assert account is not None
     assert account.limit("nanodollars") == 30_000_000 - given
     assert talk.take(Lease) == [], "whoever needs it shall have it before"
-    talk.wait(1.0)
+    talk.wait(1.5)
     talk.app("response.create")
     [lease] = talk.take(Lease)
     assert lease.urgent

@@ -100,6 +100,13 @@ def test_what_is_given_back_is_not_left() -> None:
     assert account.unspent("tokens") == account.left("tokens") == 350
 
 
+def test_what_is_given_back_may_come_back_so_no_lease_is_the_last_any_more() -> None:
+    account = Account((), ["tokens"], Meter(RATES))
+    account.leased("tokens", 1_000, last=True)
+    account.gave("tokens", 250)
+    assert (account.last("tokens"), account.final("tokens")) == (False, False)
+
+
 def test_a_budget_is_named_by_what_there_is_of_it_for_all() -> None:
     account = Account(limits("$1, 9000 tokens"), ["tokens"], Meter(RATES))
     assert account.named("nanodollars") == "budget of $1.00"

@@ -164,7 +164,9 @@ class Lease:
     urgent: bool = False
     """Something waits for it: others who hold what they do not need should be asked to give it back."""
     needs: int = 0
-    """With less than this that nobody has used, whoever holds it, there is no more for this session."""
+    """With less than this that can be had, whoever holds it, there is no more for this session."""
+    kept: int = 0
+    """So much of what it holds, or will hold, it gives to nobody, since its goodbye is to be paid with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,10 @@ class Asking:
 
     def waits(self, now: float) -> bool:
         """Whether there may be more soon: a response under way costs less than its worst, or a lease comes."""
-        under_way = bool(self._under_way)
-        return under_way or self._leasing.ask(self._can.worst, now, least=self._can.least) or self._can.untold
+        if self._under_way:
+            return True
+        kept = self._parting.kept(self._can)
+        return self._leasing.ask(self._can.worst, now, kept=kept, least=self._can.least) or self._can.untold
 
     def hopes(self, spend: Spend) -> bool:
         """Whether others hold what is missing for this, and may give it back."""

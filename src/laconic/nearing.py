@@ -77,7 +77,7 @@ class Nearing:
             # A service may give up a turn whose detection is changed: while there is enough, it is let come to its end.
             self.put_in_force(force, now)
         if not self._can.covers(_FAR + 2, reads, number, kept, unheard_ms):
-            self._leasing.ask(self._can.worst, now)
+            self._leasing.ask(self._can.worst, now, kept=kept)
         ungated = self._gate.refused and self._gate.answers and not self._can.covers(2, reads, number, kept, unheard_ms)
         # Speech goes on being written down, whether or not it can be answered.
         hearing = self._can.hearing(self._conversation.input.entering_ms + unheard_ms)

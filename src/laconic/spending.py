@@ -138,5 +138,6 @@ class Account:
             self._of[unit] = of
 
     def gave(self, unit: Unit, amount: int) -> None:
-        """So much of what was leased is others' again."""
+        """So much of what was leased is others' again, and may come back."""
         self._granted[unit] -= amount
+        self._last.discard(unit)

@@ -11,7 +11,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -35,6 +35,7 @@ from laconic.simulator.parts import Parts
 from laconic.simulator.responding import Pace
 from laconic.simulator.server import StandIn, serve
 
+_TOLD_S = 120.0
 APPS = 3
 """For each gateway."""
 MODEL = "gpt-realtime"
@@ -83,7 +84,10 @@ class Flood:
 
     async def over(self) -> None:
         """Until every app was told, and for a while after that."""
-        await asyncio.gather(*(one.wait() for one in self.refused))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TOLD_S):
+                await asyncio.gather(*(one.wait() for one in self.refused))
+        assert all(one.is_set() for one in self.refused), "somebody is refused again and again, and never told the end"
         await asyncio.sleep(0.2)
 
     async def _app(self, number: int) -> None:

@@ -133,8 +133,11 @@ async def test_who_is_active_need_not_be_waited_for_until_it_renews(
     assert await near.lease("nanodollars", DOLLAR, urgent=True) == (0, False)
     assert asked == []
     await far.lease("nanodollars", DOLLAR)
+    assert asked == [], "the answer may be what it waits for itself, and comes first"
+    await asyncio.sleep(0)
     assert asked == ["nanodollars"]
     await far.lease("nanodollars", DOLLAR)
+    await asyncio.sleep(0)
     await elsewhere.renew()
     assert asked == ["nanodollars"], "once"
 
@@ -146,6 +149,32 @@ async def test_there_is_no_more_where_nobody_could_give_back_enough(limits: Limi
     await one.lease("nanodollars", 3 * DOLLAR)
     assert await two.lease("nanodollars", DOLLAR, urgent=True, needs=3 * DOLLAR) == (0, False)
     assert await two.lease("nanodollars", DOLLAR, urgent=True, needs=3 * DOLLAR + 1) == (0, True)
+
+
+async def test_nobody_waits_for_what_others_keep_for_their_goodbyes(limits: Limits, database: Database) -> None:
+    it, elsewhere = key("$3"), Limits(database, Watch(), lease_s=60)
+    one, two = await limits.open("s1", it), await elsewhere.open("s2", it)
+    await two.lease("nanodollars", DOLLAR // 2, kept=DOLLAR // 4)
+    await one.lease("nanodollars", 3 * DOLLAR, kept=DOLLAR)
+    can_be_had = 2 * DOLLAR
+    assert await two.lease("nanodollars", DOLLAR, urgent=True, needs=can_be_had, kept=DOLLAR // 4) == (0, False)
+    assert await two.lease("nanodollars", DOLLAR, urgent=True, needs=can_be_had + 1, kept=DOLLAR // 4) == (0, True)
+    [standing] = await limits.standings(it)
+    assert (standing.left, standing.unused, standing.to_be_had) == (0, 3 * DOLLAR, 3 * DOLLAR - 5 * DOLLAR // 4)
+
+
+async def test_of_what_others_keep_only_what_they_hold_is_gone(limits: Limits) -> None:
+    """Not every goodbye can be paid."""
+    one, two = await limits.open("s1", key("$3")), await limits.open("s2", key("$3"))
+    await one.lease("nanodollars", 1, kept=2 * DOLLAR)
+    assert await two.lease("nanodollars", 3 * DOLLAR, needs=3 * DOLLAR - 1, urgent=True) == (3 * DOLLAR - 1, False)
+
+
+async def test_nobody_is_let_in_where_only_goodbyes_are_left(limits: Limits) -> None:
+    one = await limits.open("s1", key("$3"))
+    await one.lease("nanodollars", 3 * DOLLAR, kept=3 * DOLLAR)
+    with pytest.raises(Refused, match="is used up, part of it held by sessions that are running"):
+        await limits.open("s2", key("$3"))
 
 
 async def test_a_session_that_was_asked_hears_of_it_though_the_database_goes_away_meanwhile(

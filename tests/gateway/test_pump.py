@@ -140,7 +140,9 @@ class Purse:
         self.closed = 0
         self.lost: Mapping[str, int] | None = None
 
-    async def lease(self, unit: Unit, amount: int, *, urgent: bool = False, needs: int = 0) -> tuple[int, bool]:
+    async def lease(
+        self, unit: Unit, amount: int, *, urgent: bool = False, needs: int = 0, kept: int = 0
+    ) -> tuple[int, bool]:
         self.asked.append((unit, amount))
         gift = self.gifts.pop(0) if self.gifts else (0, True)
         if isinstance(gift, Unreachable):
@@ -537,7 +539,7 @@ async def test_a_database_that_does_not_answer_is_a_no() -> None:
 
 
 async def test_a_lease_that_breaks_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(unit: Unit, amount: int, *, urgent: bool = False, needs: int = 0) -> tuple[int, bool]:
+    async def broken(unit: Unit, amount: int, **_: object) -> tuple[int, bool]:
         raise KeyError(unit)
 
     purse = Purse()

@@ -73,9 +73,12 @@ class Allowance(Protocol):
         """Whether what was leased may still be used; if not, others may have it by now."""
         ...
 
-    async def lease(self, unit: Unit, amount: int, *, urgent: bool = False, needs: int = 0) -> tuple[int, bool]:
+    async def lease(
+        self, unit: Unit, amount: int, *, urgent: bool = False, needs: int = 0, kept: int = 0
+    ) -> tuple[int, bool]:
         """So much more may be used, and whether there is no more than that. `urgent`: if there is none, those who hold
-        it are asked to give some back. `needs`: with less than this that nobody has used there is no more."""
+        it are asked to give some back. `needs`: with less than this that can be had there is no more. `kept`: so much
+        of what this session holds is given to nobody."""
         ...
 
     async def give_back(self, unit: Unit, amount: int) -> None:
@@ -107,7 +110,9 @@ class Unlimited:
     units: frozenset[Unit] = frozenset()
     live = True
 
-    async def lease(self, unit: Unit, amount: int, *, urgent: bool = False, needs: int = 0) -> tuple[int, bool]:
+    async def lease(
+        self, unit: Unit, amount: int, *, urgent: bool = False, needs: int = 0, kept: int = 0
+    ) -> tuple[int, bool]:
         return amount, False
 
     async def give_back(self, unit: Unit, amount: int) -> None: ...

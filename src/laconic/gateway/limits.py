@@ -9,8 +9,9 @@ the transaction that writes it. So the sum never passes the budget, at any momen
 A lease is more than the next reply needs, and where a budget nears its end a session at rest may hold all that is left
 of it. So when a session cannot go on and gets nothing, those that hold what it needs are pressed: each gives back half
 of what it can spare, again and again if need be. Sessions of the same gateway are told at once, those of others when
-they ask for more themselves, or when they renew. What is less than the shortest reply may cost is no use to anybody,
-whoever holds it: then there is no more.
+they ask for more themselves, or when they renew. Nobody gives what its own goodbye is to be paid with. Where the rest,
+whoever holds it, is less than the shortest reply may cost there is no more: a session that waited for it would wait for
+ever, and so would those that wait for what that session holds.
 
 A lease lasts as long as its gateway renews it (every LEASE_S / 3 seconds). What could not be given back when a session
 ended, since the database was away, is renewed and given back then. When a gateway dies, its leases expire, and whoever
@@ -64,11 +65,13 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a shared budget stands: its limit, what rows have used of it, what running sessions hold."""
+    """How a shared budget stands: its limit, what rows have used of it, what running sessions hold, and what of that
+    they give to nobody."""
 
     pool: Pool
     used: int
     held: int
+    kept: int
 
     @property
     def left(self) -> int:
@@ -78,6 +81,11 @@ class Standing:
     def unused(self) -> int:
         """What no row has used, whoever holds it."""
         return self.pool.limit.amount - self.used
+
+    @property
+    def to_be_had(self) -> int:
+        """What of that somebody may yet use for a reply."""
+        return self.unused - self.kept
 
 
 class Share:
@@ -106,15 +114,21 @@ class Share:
         """The units somebody limits; there is no need to lease others."""
         return frozenset(pool.limit.unit for pool in self.pools)
 
-    async def lease(self, unit: Unit, amount: int, *, urgent: bool = False, needs: int = 0) -> tuple[int, bool]:
+    async def lease(
+        self, unit: Unit, amount: int, *, urgent: bool = False, needs: int = 0, kept: int = 0
+    ) -> tuple[int, bool]:
         """Take up to `amount` more of `unit`: how much was had of it, and whether there will be no more than that.
 
         Where other sessions hold what is missing they may yet give some back: then that is False, and asking again is
-        worth while, unless less than `needs` is left of the whole budget, whoever holds it. 0 and True also when the
-        lease was collected because this gateway was thought dead. Of a unit nobody limits everything is granted.
-        `urgent`: where nothing is had others are asked to give some back.
+        worth while, unless less than `needs` is left of the whole budget besides what others keep, as this session
+        does `kept` of what it holds. 0 and True also when the lease was collected because this gateway was thought
+        dead. Of a unit nobody limits everything is granted. `urgent`: where nothing is had others are asked to give
+        some back. That others are in need is told right after the answer, which may have been what was waited for.
         """
-        return await self._limits.grant(self, unit, amount, urgent=urgent, needs=needs)
+        granted, last, word = await self._limits.grant(self, unit, amount, urgent=urgent, needs=needs, kept=kept)
+        if word is not None:
+            asyncio.get_running_loop().call_soon(self.press, word)
+        return granted, last
 
     async def give_back(self, unit: Unit, amount: int) -> None:
         """So much of what was leased is not used, and will not be: others may have it."""
@@ -182,7 +196,7 @@ class Limits:
             await _collect(transaction, now, key.id)
             for standing in [await _standing(transaction, pool, now) for pool in pools]:
                 # What others hold they may give back; but time that is held is passing.
-                rest = standing.left if standing.pool.limit.unit == "ms" else standing.unused
+                rest = standing.left if standing.pool.limit.unit == "ms" else standing.to_be_had
                 if rest <= 0:
                     raise _used_up(standing, key)
             await transaction.fetch(
@@ -199,47 +213,49 @@ class Limits:
         self._open[session] = share
         return share
 
-    async def grant(self, share: Share, unit: Unit, amount: int, *, urgent: bool, needs: int) -> tuple[int, bool]:
-        """See `Share.lease`."""
+    async def grant(
+        self, share: Share, unit: Unit, amount: int, *, urgent: bool, needs: int, kept: int
+    ) -> tuple[int, bool, Unit | None]:
+        """See `Share.lease`; and of which unit sessions of other gateways are in need."""
         binding = [pool for pool in share.pools if pool.limit.unit == unit]
         if not binding or amount <= 0:
-            return max(amount, 0), False
+            return max(amount, 0), False, None
         now, in_need = self._clock(), list[Pool]()
         async with self._database.writing(key_lock(binding[0].key)) as transaction:
             await _collect(transaction, now, binding[0].key)
             own = await transaction.fetch(
-                f"SELECT {unit}, pressed FROM laconic_leases WHERE session = ?1", share.session
+                f"SELECT {unit}, kept_{unit}, pressed FROM laconic_leases WHERE session = ?1", share.session
             )
             if not own:
                 share.until = now
-                return 0, True
+                return 0, True, None
+            # Others' word is read now, too: whoever is active need not be waited for until the leases are renewed.
+            [(own_held, own_kept, word)] = own
             standings = [await _standing(transaction, pool, now) for pool in binding]
             granted = max(0, min(amount, *(standing.left for standing in standings)))
+            keep = min(own_held, own_kept)
             last = any(
-                standing.left < amount and (standing.held == own[0][0] or standing.unused < needs)
+                standing.left < amount and (standing.held == own_held or standing.to_be_had + keep < needs)
                 for standing in standings
             )
             if urgent and not granted and not last:
                 in_need = [standing.pool for standing in standings if standing.left <= 0]
                 await self._press_others(transaction, in_need)
-            # Others' word is read now, too: whoever is active need not be waited for until the leases are renewed.
-            word = own[0][1]
             await transaction.fetch(
-                f"UPDATE laconic_leases SET {unit} = {unit} + ?2, renewed = ?3, expires = ?4, pressed = NULL"
-                " WHERE session = ?1",
+                f"UPDATE laconic_leases SET {unit} = {unit} + ?2, renewed = ?3, expires = ?4, pressed = NULL,"
+                f" kept_{unit} = ?5 WHERE session = ?1",
                 share.session,
                 granted,
                 as_text(now),
                 as_text(now + self._lease),
+                kept,
             )
         share.until = now + self._lease
         share.found(standings)
         for other in list(self._open.values()):
             if other is not share and any(pool in other.pools for pool in in_need):
                 other.press(unit)
-        if word is not None:
-            share.press(word)
-        return granted, last
+        return granted, last, word
 
     async def _press_others(self, transaction: Transaction, pools: Iterable[Pool]) -> None:
         """Leave word for the sessions of other gateways that hold something of these budgets."""
@@ -380,18 +396,20 @@ def _pools(key: Key | None, user: str | None) -> tuple[Pool, ...]:
 
 
 async def _standing(transaction: Transaction, pool: Pool, now: datetime) -> Standing:
-    """One statement, so that both sums are of one moment."""
+    """One statement, so that all sums are of one moment."""
     unit = pool.limit.unit
     of_user = " AND user_label = ?2" if pool.user else ""
-    ((used, held),) = await transaction.fetch(
+    ((used, held, kept),) = await transaction.fetch(
         f"SELECT (SELECT CAST(COALESCE(SUM({unit}), 0) AS BIGINT) FROM laconic_spending"
         "  WHERE key_id = ?1 AND user_label = ?2 AND day >= ?3),"
-        f" (SELECT CAST(COALESCE(SUM({unit}), 0) AS BIGINT) FROM laconic_leases WHERE key_id = ?1{of_user})",
+        f" held, kept FROM (SELECT CAST(COALESCE(SUM({unit}), 0) AS BIGINT) AS held, CAST(COALESCE(SUM(CASE WHEN {unit}"
+        f"  < kept_{unit} THEN {unit} ELSE kept_{unit} END), 0) AS BIGINT) AS kept FROM laconic_leases"
+        f"  WHERE key_id = ?1{of_user}) AS leases",
         pool.key,
         pool.user,
         _first_day(pool.limit.period, now),
     )
-    return Standing(pool, used, held)
+    return Standing(pool, used, held, kept)
 
 
 def _first_day(period: Period | None, now: datetime) -> str:

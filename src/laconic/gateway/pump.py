@@ -357,7 +357,7 @@ class Pump:
         granted, last = 0, False
         with suppress(LaconicError):  # the rows' writing fails too, and tells
             granted, last = await self._allowance.lease(
-                wanted.unit, wanted.amount, urgent=wanted.urgent, needs=wanted.needs
+                wanted.unit, wanted.amount, urgent=wanted.urgent, needs=wanted.needs, kept=wanted.kept
             )
         limit = self._allowance.tightest(wanted.unit)
         self._relay.session.leased(wanted.unit, granted, self._now(), last=last, of=limit)
