@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from laconic.alternatives import Alternatives
 from laconic.currencies import Sums
@@ -62,28 +63,35 @@ def requirement(spec: str) -> str | int:
     )
 
 
+class _Terms(NamedTuple):
+    """What an hour is reckoned by."""
+
+    names: tuple[str, ...]
+    laws: Laws
+    rates: Rates
+    summary_rates: Rates | None
+    typical: Typical
+    summary_tokens: int | None
+    """What a summary came to, if one was made."""
+    lasts: int
+    """So many of the latest exchanges are to stay."""
+
+
 class _Hour:
-    """An hour of average exchanges under each memory, reckoned a few at a time.
+    """An hour of average exchanges under each memory, reckoned a few at a time."""
 
-    `summary_tokens`: what a summary came to, if one was made. `lasts`: so many of the latest exchanges are to stay."""
-
-    def __init__(
-        self,
-        names: Sequence[str],
-        laws: Laws,
-        rates: Rates,
-        summary_rates: Rates | None,
-        typical: Typical,
-        summary_tokens: int | None,
-        lasts: int,
-    ) -> None:
-        memories = [Lasting(imagined(name), lasts) for name in names]
+    def __init__(self, terms: _Terms) -> None:
+        typical = terms.typical
         self._talk = Alternatives(
-            laws, rates, memories=memories, summary_rates=summary_rates, summary_tokens=summary_tokens
+            terms.laws,
+            terms.rates,
+            memories=[Lasting(imagined(name), terms.lasts) for name in terms.names],
+            summary_rates=terms.summary_rates,
+            summary_tokens=terms.summary_tokens,
         )
         self._talk.configured(typical.instructions)
         self._user_ms, self._user = typical.user_ms, " ".join(["word"] * typical.user_words)
-        self._reply_ms = typical.reply_audio * laws.assistant_audio_ms_per_token
+        self._reply_ms = typical.reply_audio * terms.laws.assistant_audio_ms_per_token
         self._reply = " ".join(["word"] * typical.reply_text)
         self._usage = Usage(text_in=1, audio_in=1, text_out=typical.reply_text, audio_out=typical.reply_audio)
         self._played = 0
@@ -122,21 +130,13 @@ def forecast(
     """
     if rates is None or not rates.priced:
         return {}
-    return dict(_reckoned(tuple(names), laws, rates, summary_rates, typical, summary_tokens, lasts))
+    return dict(_reckoned(_Terms(tuple(names), laws, rates, summary_rates, typical, summary_tokens, lasts)))
 
 
 @lru_cache(maxsize=64)
-def _reckoned(
-    names: tuple[str, ...],
-    laws: Laws,
-    rates: Rates,
-    summary_rates: Rates | None,
-    typical: Typical,
-    summary_tokens: int | None,
-    lasts: int,
-) -> dict[str, int]:
+def _reckoned(terms: _Terms) -> dict[str, int]:
     """Kept, because all sessions of a process begin alike, and often at the same moment."""
-    hour = _Hour(names, laws, rates, summary_rates, typical, summary_tokens, lasts)
+    hour = _Hour(terms)
     hour.play(_RECKONED)
     return hour.costs()
 
@@ -208,8 +208,8 @@ class Choice:
             self.consider(grounds)
             return
         self._begin(grounds)
-        terms = (grounds.laws, rates, grounds.summary_rates, grounds.typical())
-        self._pending = grounds, _Hour(names, *terms, grounds.summary_tokens, self.lasting)
+        terms = (grounds.laws, rates, grounds.summary_rates, grounds.typical(), grounds.summary_tokens)
+        self._pending = grounds, _Hour(_Terms(tuple(names), *terms, self.lasting))
 
     def go_on(self, now: Callable[[], Grounds]) -> None:
         """A piece of what was begun, if anything was. Where other memories are possible by the end of it than were at

@@ -312,6 +312,7 @@ def assert_conversation_is_there(outcome: Outcome) -> None:
     assert "\ncost: $0.00" in outcome.out
 
 
+@pytest.mark.slow
 def test_a_dropped_connection(talk: Callable[..., Outcome], parts: Parts) -> None:
     with stand_in(parts) as whole:
         complete = talk("--service", whole, "--model", "gpt-realtime", "--record", "all.jsonl", *FILES)

@@ -91,6 +91,7 @@ async def test_sigterm_hears_a_reply_out_and_every_row_is_written(tmp_path: Path
     assert [(row.kind, row.status) for row in rows] == [("reply", "completed"), ("session", "completed")]
 
 
+@pytest.mark.slow
 async def test_a_second_ctrl_c_ends_at_once() -> None:
     async with (
         gateway("--service", "simulator", "--grace", "600", "--mind", "small_talk") as (process, address, _),
@@ -150,6 +151,7 @@ async def refused(address: str, key: str) -> int | None:
         return no.response.status_code
 
 
+@pytest.mark.slow
 async def test_whose_last_key_is_revoked_is_shut_out_and_so_is_everybody_else(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
     books = ("--service", "simulator", "--ledger", url)

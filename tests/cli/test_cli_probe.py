@@ -136,6 +136,7 @@ def test_in_a_pipe_nothing_is_asked_and_nothing_done(
     assert "give --yes" in outcome.err
 
 
+@pytest.mark.slow
 def test_the_stand_in_costs_nothing_and_teaches_nothing(run: Callable[..., Outcome]) -> None:
     outcome = run("--service", "simulator", "--lang", "ja")
     assert outcome.code == 0, outcome.err

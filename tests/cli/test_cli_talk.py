@@ -41,6 +41,7 @@ def test_without_a_key_it_talks_to_the_stand_in_and_says_so(capsys: pytest.Captu
     assert captured.err == ""
 
 
+@pytest.mark.slow
 def test_the_recording_holds_both_sides_and_no_sound(capsys: pytest.CaptureFixture[str]) -> None:
     main(["talk", *HURRIED, "--input", HELLO, "--record", "talk.jsonl"])
     lines = list(read_lines(Path("talk.jsonl").read_text(encoding="utf-8").splitlines()))
@@ -86,6 +87,7 @@ def test_why_a_memory_was_chosen_is_told_in_the_money_asked_for(capsys: pytest.C
     assert all("summary ¥" in line and "$" not in line for line in reasons)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 def test_a_recording_is_its_makers_alone(capsys: pytest.CaptureFixture[str]) -> None:
     """Speech is in it. A file that was there keeps the mode its owner gave it, and none of its old words."""

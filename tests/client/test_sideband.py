@@ -208,6 +208,7 @@ async def test_a_call_whose_budget_is_used_up_is_hung_up() -> None:
         assert on.call.laconic.meter.nanodollars < 0.04 * 10**9
 
 
+@pytest.mark.slow
 async def test_a_call_without_a_price_is_left_alone_when_the_budget_is_money() -> None:
     nobodys = Habits(model="gpt-realtime-nobody")
     async with (

@@ -161,6 +161,7 @@ async def test_a_key_is_printed_nowhere(capfd: pytest.CaptureFixture[str], writt
     assert any(line.startswith("aiohttp.server: LineTooLong at ") for line in door.told)
 
 
+@pytest.mark.slow
 async def test_nor_by_a_gateway_in_a_program(capfd: pytest.CaptureFixture[str], written: list[str]) -> None:
     """Whose logging is as it was: it is told in the same words."""
     async with local_gateway("simulator") as url:

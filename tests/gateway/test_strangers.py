@@ -194,6 +194,7 @@ async def test_a_body_that_never_ends_is_not_waited_for(path: str, kind: str, mo
         async with asyncio.timeout(5):
             status = await reader.readline()
         writer.close()
+        await writer.wait_closed()
         wanted = b"400" if path == "calls" and "json" in kind else b"408"
         assert status.split()[1] == wanted
 
@@ -241,6 +242,7 @@ async def test_a_mistake_of_ours_ends_one_session_in_one_line_without_a_word_of_
 # --- what is learned -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_what_a_session_has_learned_the_next_one_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[Mapping[str, object]] = []
 

@@ -66,7 +66,8 @@ class WebSocket:
     `ping_s`: one from which not a byte has come for that long, while we listen, is asked whether it is still there, and
     taken for lost (1006) if none comes for half as long again. The library's heartbeat does something by each message,
     a tenth of all that a relay does by it; Linux knows when the last byte came, and is asked now and then.
-    `abort` drops the connection; without it the other side is told goodbye, which waits for nobody at a client."""
+    It is dropped by `abort`; without one, as a client of aiohttp has none, it is closed, which does the same there once
+    nobody answers."""
 
     def __init__(
         self,
