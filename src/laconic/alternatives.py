@@ -26,6 +26,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import msgspec
+
 from laconic.imagined import Imagined, Terms, imagined, truncate
 from laconic.items import Item
 from laconic.laws import Laws
@@ -214,7 +216,7 @@ class Alternatives:
             whole = piece.holds.speech_ms
             if piece.written is not None and whole:
                 piece.written = piece.written * min(heard_ms, whole) // whole + 1
-            line.prompt.hold(piece, replace(piece.holds, speech_ms=min(heard_ms, whole)))
+            line.prompt.hold(piece, msgspec.structs.replace(piece.holds, speech_ms=min(heard_ms, whole)))
             if piece.silent is not None:
                 piece.silent, piece.loses_words = Tokens(tokens.text), True
                 line.prompt.resize(piece, tokens)

@@ -55,7 +55,7 @@ class Line:
         if block.item_id in self.gone:
             block = _emptied(block)
         if larger := self._larger.get(block.framing or ""):
-            block = replace(block, tokens=replace(block.tokens, text=block.tokens.text - larger))
+            block = replace(block, tokens=block.tokens - Tokens(larger))
         self.place[block.item_id] = len(self.blocks)
         if block.reply is not None:
             self.spoken.append(len(self.blocks))
@@ -99,11 +99,11 @@ class Line:
         self.cut(self.shared)
         self._larger.update(larger)
         text = sum(by * self._framings[law] for law, by in larger.items())
-        self.tokens = replace(self.tokens, text=self.tokens.text + text)
+        self.tokens += Tokens(text)
 
     def counted(self, block: Block) -> Tokens:
         """What a block of the line comes to by the laws in force."""
-        return replace(block.tokens, text=block.tokens.text + self._larger.get(block.framing or "", 0))
+        return block.tokens + Tokens(self._larger.get(block.framing or "", 0))
 
     def oldest(self) -> Iterator[int]:
         """The places of the blocks that are read, from the front."""

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from laconic.laws import Laws
 from laconic.tokens import Tokens
 
@@ -27,8 +29,7 @@ _NOTHING = Tokens()
 Form = Literal["told", "reply", "call", "output", "summary", "other"]
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(msgspec.Struct, frozen=True, gc=False):
     """How much of what was said is there, in milliseconds of speech and in facts planted in it."""
 
     speech_ms: int = 0

@@ -18,8 +18,9 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
+
+import msgspec
 
 from laconic.items import Item, Part
 from laconic.laws import Laws
@@ -39,8 +40,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(msgspec.Struct, frozen=True, gc=False):
     """A count of each kind."""
 
     text: int = 0
@@ -54,7 +54,7 @@ class Tokens:
         return Tokens(self.text - other.text, self.audio - other.audio, self.image - other.image)
 
     def __bool__(self) -> bool:
-        return self != Tokens()
+        return bool(self.text or self.audio or self.image)
 
 
 # Marks that stand on a letter: not letters to Python, part of the word to the vocabulary.

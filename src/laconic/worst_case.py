@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import msgspec
+
 from laconic import events as ev
 from laconic.budget import Unit
 from laconic.conversation import Conversation
@@ -42,8 +44,7 @@ _NUMBER_AT_MOST = 4_096
 """The longest reply of the models with 32,000 tokens of context (PROTOCOL.md section 9)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
+class Spend(msgspec.Struct, frozen=True, gc=False):
     """Money and tokens, together."""
 
     nanodollars: int = 0
