@@ -28,7 +28,7 @@ from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTrans
 
 VARIANTS = ("direct", "splice", "bare", "everything", "auto", "litellm")
 IDLE = 100
-FLOOD, FLOODED = 4_000, 8
+FLOOD, FLOODED = 12_000, 8
 
 _METHOD = f"""\
 Method. One process is the service and all callers, on core 0, and does not sleep while sound is paced; what is
